@@ -4,6 +4,16 @@
 and mends probabilities; ``intervals`` says how sure a figure is.
 """
 
+from danggol.metrics.calibration import (
+    CalibrationLine,
+    Isotonic,
+    Platt,
+    Reliability,
+    calibration_line,
+    calibrator_from_dict,
+    expected_calibration_error,
+    reliability,
+)
 from danggol.metrics.classification import (
     accuracy,
     auc,
@@ -37,7 +47,11 @@ from danggol.metrics.ranking import (
 )
 
 __all__ = [
+    "CalibrationLine",
     "Interval",
+    "Isotonic",
+    "Platt",
+    "Reliability",
     "Statistic",
     "accuracy",
     "auc",
@@ -49,6 +63,9 @@ __all__ = [
     "bootstrap",
     "bootstrap_rows",
     "brier",
+    "calibration_line",
+    "calibrator_from_dict",
+    "expected_calibration_error",
     "f1",
     "grouped_auc",
     "hit_rate_at",
@@ -62,4 +79,5 @@ __all__ = [
     "precision_at",
     "recall_at",
     "reciprocal_rank_at",
+    "reliability",
 ]

@@ -151,7 +151,7 @@ def nadeau_bengio(differences: ArrayLike, n_train: int, n_test: int, level: floa
 
 
 def _counts(rng: np.random.Generator, units: int, draws: int, width: int) -> Iterator[NDArray[np.float64]]:
-    """Counts (chunk, units) of ``units`` drawn with replacement, in chunks that fit when spread to ``width`` columns."""
+    """Counts (chunk, units) of ``units`` drawn with replacement; a chunk fits when spread to ``width`` columns."""
     chunk = max(1, _CELLS // max(units, width))
     for start in range(0, draws, chunk):
         size = min(chunk, draws - start)

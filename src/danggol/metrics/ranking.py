@@ -57,9 +57,8 @@ def reciprocal_rank_at(hits: NDArray[np.bool_], relevant: NDArray[np.integer], k
     Its mean over customers is the mean reciprocal rank (``mrr@100`` with ``k=100``).
     """
     top, counts = _checked(hits, relevant, k)
-    if top.shape[1] == 0:
-        return _where_relevant(np.zeros(len(counts)), counts)
-    return _where_relevant(np.where(top.any(axis=1), 1.0 / (top.argmax(axis=1) + 1.0), 0.0), counts)
+    inverse = 1.0 / np.arange(1, top.shape[1] + 1)
+    return _where_relevant(np.asarray((top * inverse).max(axis=1, initial=0.0)), counts)
 
 
 def average_precision_at(hits: NDArray[np.bool_], relevant: NDArray[np.integer], k: int) -> NDArray[np.float64]:
