@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Literal, Protocol, TypeVar
@@ -77,7 +77,7 @@ _bars: ContextVar[Any] = ContextVar("danggol_progress_bars", default=None)
 
 @contextmanager
 def use(mode: Mode) -> Iterator[None]:
-    """Report progress in ``mode`` within the block: ``none``, ``rich`` (bars on stderr) or ``json`` (lines on stderr)."""
+    """Report progress in ``mode`` within the block: ``none``, ``rich`` (bars) or ``json`` (lines), on stderr."""
     token = _mode.set(mode)
     try:
         yield
@@ -109,7 +109,13 @@ def _with_bar(name: str, total: float | None) -> Iterator[Stage]:
         yield bar
         bars.remove_task(bar.task)
         return
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         token = _bars.set(bars)
         try:
@@ -120,7 +126,7 @@ def _with_bar(name: str, total: float | None) -> Iterator[Stage]:
 
 def track(items: Iterable[T], name: str, total: float | None = None) -> Iterator[T]:
     """Yield ``items`` while reporting how many are done."""
-    if total is None and hasattr(items, "__len__"):
+    if total is None and isinstance(items, Sized):
         total = len(items)
     with stage(name, total) as under_way:
         for item in items:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-Type = Literal["string", "timestamp", "date", "double", "int64", "bool", "list", "map", "doubles"]
+Type = Literal["string", "timestamp", "date", "double", "int64", "bool", "list", "map", "numbers"]
 Format = Literal["country", "language", "currency"]
 
 ARROW_TYPES: dict[Type, pa.DataType] = {
@@ -23,7 +23,7 @@ ARROW_TYPES: dict[Type, pa.DataType] = {
     "bool": pa.bool_(),
     "list": pa.list_(pa.string()),
     "map": pa.map_(pa.string(), pa.string()),
-    "doubles": pa.list_(pa.float64()),
+    "numbers": pa.map_(pa.string(), pa.float64()),
 }
 
 
@@ -548,8 +548,8 @@ _RESULT = (
         _key(_code("country", "the country", "country")),
         _key(_time("origin", "when the forecast is made")),
         _key(Column("date", "date", "the day it is for")),
-        Column("quantiles", "map", "level to value"),
-        Column("components", "map", "component to value"),
+        Column("quantiles", "numbers", "level to value"),
+        Column("components", "numbers", "component to value"),
     ),
 )
 

@@ -1,0 +1,219 @@
+"""How tables appear: whole or not at all, several together, also when the process is killed.
+
+A table is ``tables/NAME/VERSION/*.parquet`` and a file CURRENT that names the version. Work is staged under
+``.staged/RUN_ID``. Publishing renames the staged versions into place, unseen, and then writes ``journal.json`` by
+rename: that is the moment of truth. What follows (files moved, every CURRENT and the run's record written, the journal
+removed) only repeats what the journal says, so anyone may finish it after a crash; readers follow the journal
+where it stands.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from danggol.errors import DataError, UsageError
+
+STAGES = ("staged", "versions moved", "journal written", "files moved", "current written", "recorded")
+"""The points of a publication, in order; tests stop a process at each."""
+
+
+def _pass(stage: str) -> None:
+    """Do nothing at a stage; tests put something that kills the process in its place."""
+
+
+_on_stage: Callable[[str], None] = _pass
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all: beside, flushed to disk, then renamed into place."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with beside.open("w", encoding="utf8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The versions of the tables of the shop at ``root``."""
+
+    root: Path
+
+    @property
+    def tables(self) -> Path:
+        """The folder of tables."""
+        return self.root / "tables"
+
+    @property
+    def journal(self) -> Path:
+        """The file that says what is being published."""
+        return self.root / "journal.json"
+
+    def staging(self, run_id: str) -> Path:
+        """The folder where a run prepares what it will publish."""
+        return self.root / ".staged" / run_id
+
+    def current(self) -> dict[str, str]:
+        """Every table that exists and its version, read as of one moment."""
+        before = self._read_current()
+        while True:
+            again = self._read_current()
+            if again == before:
+                return again
+            before = again
+
+    def _read_current(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        pending = self._read_journal()
+        if self.tables.is_dir():
+            for folder in sorted(self.tables.iterdir()):
+                try:
+                    found[folder.name] = (folder / "CURRENT").read_text("utf8").strip()
+                except (FileNotFoundError, NotADirectoryError):
+                    continue
+        if pending:
+            found |= pending["tables"]
+            for name in pending["dropped"]:
+                found.pop(name, None)
+        return found
+
+    def _read_journal(self) -> dict[str, Any] | None:
+        try:
+            journal: dict[str, Any] = json.loads(self.journal.read_text("utf8"))
+        except FileNotFoundError:
+            return None
+        except json.JSONDecodeError as error:
+            raise DataError(f"{self.journal} is damaged; move it away and run 'danggol check {self.root}'") from error
+        return journal
+
+    def files(self, name: str, version: str) -> list[Path]:
+        """The Parquet files of one version, in order."""
+        folder = self.tables / name / version
+        if not folder.is_dir():
+            raise DataError(
+                f"table '{name}' should be in {folder}, which is not there; restore it, or write the table again"
+            )
+        return sorted(folder.glob("*.parquet"))
+
+    def next(self, name: str) -> str:
+        """A version name that no version of the table has."""
+        folder = self.tables / name
+        taken = [int(p.name[1:]) for p in folder.glob("v*") if p.name[1:].isdigit()] if folder.is_dir() else []
+        return f"v{max(taken, default=0) + 1:06d}"
+
+    def publish(
+        self, run_id: str, staged: Mapping[str, str], record: Mapping[str, Any], dropped: tuple[str, ...]
+    ) -> None:
+        """Make the staged versions (table to version) of a run current, together; ``record`` goes to the manifest."""
+        staging = self.staging(run_id)
+        _flush(staging)
+        _on_stage("staged")
+        for name, version in staged.items():
+            (self.tables / name).mkdir(parents=True, exist_ok=True)
+            (staging / "tables" / name).replace(self.tables / name / version)
+        _on_stage("versions moved")
+        journal = {"run_id": run_id, "tables": dict(staged), "dropped": list(dropped), "record": dict(record)}
+        write_text(self.journal, json.dumps(journal, ensure_ascii=False))
+        _on_stage("journal written")
+        self.finish()
+
+    def finish(self) -> None:
+        """Finish the publication that the journal describes, if there is one; safe to repeat."""
+        journal = self._read_journal()
+        if journal is None:
+            return
+        staging = self.staging(journal["run_id"])
+        files = staging / "files"
+        if files.is_dir():
+            for path in sorted(p for p in files.rglob("*") if p.is_file()):
+                target = self.root / path.relative_to(files)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(target)
+        _on_stage("files moved")
+        for name, version in journal["tables"].items():
+            write_text(self.tables / name / "CURRENT", version + "\n")
+        for name in journal["dropped"]:
+            (self.tables / name / "CURRENT").unlink(missing_ok=True)
+        _on_stage("current written")
+        write_text(self.root / "runs" / f"{journal['run_id']}.json", json.dumps(journal["record"], ensure_ascii=False))
+        _on_stage("recorded")
+        self.journal.unlink(missing_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)
+
+    def recover(self) -> None:
+        """Finish what a killed writer had decided and sweep away what it had not; the writers' lock must be held."""
+        self.finish()
+        staged = self.root / ".staged"
+        if staged.is_dir():
+            for folder in staged.iterdir():
+                shutil.rmtree(folder, ignore_errors=True)
+
+    def sweep(self) -> tuple[int, int]:
+        """Delete every version that is not current; how many versions and bytes went. The lock must be held."""
+        current, versions, size = self.current(), 0, 0
+        for folder in sorted(self.tables.iterdir()) if self.tables.is_dir() else []:
+            for version in sorted(folder.glob("v*")):
+                if version.is_dir() and version.name != current.get(folder.name):
+                    linked = [p for p in version.iterdir() if p.stat().st_nlink == 1]
+                    size += sum(p.stat().st_size for p in linked)
+                    shutil.rmtree(version)
+                    versions += 1
+        return versions, size
+
+    @contextmanager
+    def locked(self, verb: str, wait_s: float) -> Iterator[None]:
+        """Hold the writers' lock; UsageError that names the holder where it is not free in ``wait_s`` seconds."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.root / ".lock")
+            with lock.acquire(timeout=wait_s):
+                holder = {
+                    "verb": verb,
+                    "process": os.getpid(),
+                    "since": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
+                write_text(self.root / ".lock-holder.json", json.dumps(holder))
+                self.recover()
+                try:
+                    yield
+                finally:
+                    (self.root / ".lock-holder.json").unlink(missing_ok=True)
+        except Timeout as error:
+            raise UsageError(
+                f"the shop {self.root} is being written by {self._holder()}; try again when it is done"
+            ) from error
+        except PermissionError as error:
+            raise UsageError(
+                f"the shop {self.root} cannot be written here: {error.strerror} ({error.filename})"
+            ) from error
+
+    def _holder(self) -> str:
+        try:
+            holder = json.loads((self.root / ".lock-holder.json").read_text("utf8"))
+            return f"'{holder['verb']}' (process {holder['process']}, since {holder['since']})"
+        except (OSError, ValueError, KeyError):
+            return "another process"
+
+
+def _flush(folder: Path) -> None:
+    """See that what is staged has reached the disk."""
+    for path in folder.glob("tables/*/*.parquet"):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    if (folder / "files").is_dir() and hasattr(os, "sync"):
+        os.sync()
