@@ -1,0 +1,212 @@
+"""The result tables: what capabilities write, with the run that wrote a row and the latest time that went into it."""
+
+from danggol.shop.schemas.columns import Column, Schema, code, count, flag, identifier, number, text, time
+
+_RUN = (
+    identifier("run_id", "the run that wrote the row", required=True),
+    time("as_of", "the latest source time that went into it, training included", required=True),
+)
+
+
+def _result(name: str, row: str, key: tuple[str, ...], *columns: Column) -> Schema:
+    return Schema(name, row, key, (*columns, *_RUN), kind="result")
+
+
+def _key(column: Column) -> Column:
+    return Column(column.name, column.type, column.meaning, column.unit, required=True, format=column.format)
+
+
+_LOW, _HIGH = number("low", "lower end of the 95% interval", low=None), number("high", "its upper end", low=None)
+_PRODUCT, _CUSTOMER = _key(identifier("product_id", "the listing")), _key(identifier("customer_id", "the person"))
+_COUNTRY = _key(code("country", "the country", "country"))
+_CONFIDENCE = number("confidence", "probability that the value is right", high=1)
+_REASON = (text("reason_code", "why, as a code"), Column("reason_args", "map", "what the reason's sentence needs"))
+_FIT = (
+    number("score", "the fit", low=None),
+    _LOW,
+    _HIGH,
+    count("support", "rows behind it"),
+)
+
+RESULTS = (
+    _result(
+        "product_matches",
+        "a listing and one that shows the same product",
+        ("product_id", "other_id"),
+        _PRODUCT,
+        _key(identifier("other_id", "the other listing")),
+        number("similarity", "cosine similarity", low=-1, high=1),
+        text("by", "what matched", "text", "image", "hash", "pair_model"),
+        count("rank", "place among the listing's matches, from 0"),
+    ),
+    _result(
+        "product_groups",
+        "a listing and its group",
+        ("product_id",),
+        _PRODUCT,
+        _key(identifier("group_id", "the real product")),
+    ),
+    _result(
+        "product_attributes",
+        "a predicted attribute",
+        ("product_id", "attribute"),
+        _PRODUCT,
+        _key(text("attribute", "which attribute")),
+        text("value", "its predicted value"),
+        _CONFIDENCE,
+        flag("abstained", "whether the model would not say"),
+    ),
+    _result(
+        "review_sentiment",
+        "how pleased a review is",
+        ("review_id",),
+        _key(identifier("review_id", "the review")),
+        number("score", "sentiment", low=-1, high=1),
+        text("label", "its class"),
+        _CONFIDENCE,
+        code("language", "detected language", "language"),
+        flag("disagrees_with_rating", "whether text and stars disagree"),
+    ),
+    _result(
+        "review_aspects",
+        "what a review says of an aspect",
+        ("review_id", "aspect"),
+        _key(identifier("review_id", "the review")),
+        _key(text("aspect", "which aspect")),
+        number("polarity", "how it is spoken of", low=-1, high=1),
+        text("span", "the words that show it"),
+        _CONFIDENCE,
+    ),
+    _result(
+        "purchase_scores",
+        "how likely a customer is to buy a product",
+        ("customer_id", "product_id", "at"),
+        _CUSTOMER,
+        _PRODUCT,
+        _key(time("at", "the moment of the prediction")),
+        number("probability", "probability of a purchase within the horizon", high=1),
+        number("horizon_days", "the horizon", "days"),
+    ),
+    _result(
+        "recommendations",
+        "a place in a customer's list",
+        ("customer_id", "at", "rank"),
+        _CUSTOMER,
+        _key(time("at", "the moment of the recommendation")),
+        _key(count("rank", "place in the list, from 1")),
+        _PRODUCT,
+        number("score", "what the list is ordered by", low=None),
+        text("image", "which picture to show"),
+        *_REASON,
+    ),
+    _result(
+        "purchase_metrics",
+        "a figure of a purchase model on held-out purchases",
+        ("model", "metric", "part", "until"),
+        _key(text("model", "which model; danggol is ours")),
+        _key(text("metric", "which metric, such as ndcg@10")),
+        _key(text("part", "all, new (never bought), repeat, or a country code")),
+        _key(time("until", "the moment that separates training from test")),
+        number("value", "the figure"),
+        _LOW,
+        _HIGH,
+        number("difference", "ours minus this model's", low=None),
+        number("difference_low", "lower end of its paired 95% interval", low=None),
+        number("difference_high", "its upper end", low=None),
+        count("customers", "customers behind it"),
+        number("horizon_days", "days after the cut that purchases were counted", "days"),
+    ),
+    _result("country_fit", "how well a product fits a country", ("product_id", "country"), _PRODUCT, _COUNTRY, *_FIT),
+    _result("culture_fit", "how a product fits a culture", ("product_id", "country"), _PRODUCT, _COUNTRY, *_FIT),
+    _result(
+        "customer_states",
+        "a customer's state for a time",
+        ("customer_id", "valid_from"),
+        _CUSTOMER,
+        _key(time("valid_from", "from when")),
+        time("valid_to", "until when; empty: still"),
+        text("state", "the state"),
+        *_REASON,
+        number("p_buy", "probability of buying within the horizon", high=1),
+        number("p_leave", "probability of leaving", high=1),
+        number("value", "expected value", "currency", None),
+        _LOW,
+        _HIGH,
+    ),
+    _result(
+        "customer_causes",
+        "a cause behind the customers of a segment",
+        ("segment", "cause"),
+        _key(text("segment", "the segment")),
+        _key(text("cause", "the cause")),
+        count("customers", "how many"),
+        number("value_at_risk", "what they are worth", "currency", None),
+        number("association", "how it goes with leaving", low=None),
+        _LOW,
+        _HIGH,
+        Column("example_reviews", "list", "ids of reviews that show it"),
+    ),
+    _result(
+        "promotion_plan",
+        "a promotion to make",
+        ("customer_id", "at"),
+        _CUSTOMER,
+        _key(time("at", "the moment of the plan")),
+        text("offer", "what to offer; empty: nothing"),
+        time("send_at", "when to send it"),
+        number("gain", "expected gain", "currency", None),
+        _LOW,
+        _HIGH,
+        flag("held_out", "kept without an offer, to measure"),
+        number("probability", "probability of being assigned", high=1),
+        *_REASON,
+    ),
+    _result(
+        "item_trends",
+        "how something moves in a week",
+        ("entity", "kind", "country", "week"),
+        _key(text("entity", "what")),
+        _key(text("kind", "what it is", "item", "attribute", "keyword", "hashtag")),
+        _COUNTRY,
+        _key(Column("week", "date", "the week's Monday")),
+        number("level", "its level", low=None),
+        number("growth", "its growth", low=None),
+        _LOW,
+        _HIGH,
+        text("stage", "emerging, rising, peak, falling ..."),
+    ),
+    _result(
+        "influence",
+        "how far an account leads",
+        ("account_id", "country"),
+        _key(identifier("account_id", "the account")),
+        _COUNTRY,
+        number("lead", "how far it leads", "days", None),
+        _LOW,
+        _HIGH,
+        flag("suspicious", "whether its counts look bought"),
+    ),
+    _result(
+        "curation",
+        "a place in the week's curation",
+        ("country", "week", "rank"),
+        _COUNTRY,
+        _key(Column("week", "date", "the week's Monday")),
+        _key(count("rank", "place, from 1")),
+        _PRODUCT,
+        *_REASON,
+        text("keyword", "the keyword it stands for"),
+        number("expected_demand", "expected sales in the week", "units"),
+    ),
+    _result(
+        "demand_forecasts",
+        "a forecast",
+        ("series", "country", "origin", "date"),
+        _key(text("series", "what is forecast")),
+        _key(code("country", "the country", "country")),
+        _key(time("origin", "when the forecast is made")),
+        _key(Column("date", "date", "the day it is for")),
+        Column("quantiles", "numbers", "level to value"),
+        Column("components", "numbers", "component to value"),
+    ),
+)
