@@ -18,13 +18,14 @@ from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit, logit
 
 from danggol.errors import DataError, UsageError
+from danggol.metrics.rows import chance_rows, numbers, row_weights, scored_rows
 
 _EDGE = 1e-12  # how near 0 or 1 a probability may come before its logit is taken
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reliability:
-    """Per bin, by rising probability: mean ``predicted``, share ``observed``, ``rows``, lowest and highest probability."""
+    """Per bin, by rising probability: mean ``predicted``, share ``observed``, ``rows``, and its ends."""
 
     predicted: NDArray[np.float64]
     observed: NDArray[np.float64]
@@ -42,7 +43,7 @@ class CalibrationLine(NamedTuple):
 
 def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = 10) -> Reliability:
     """Reliability table with bins of equal counts, as near as ties allow: equal probabilities share a bin."""
-    chance, positive = _chances(probabilities, labels)
+    chance, positive = chance_rows(probabilities, labels)
     if bins < 1:
         raise UsageError(f"bins must be at least 1, got {bins}")
     if len(chance) == 0:
@@ -72,7 +73,7 @@ def calibration_line(probabilities: ArrayLike, labels: ArrayLike) -> Calibration
     Both are nan where the likelihood has no maximum: one class only, one probability only, or a threshold that
     separates the classes.
     """
-    chance, positive = _chances(probabilities, labels)
+    chance, positive = chance_rows(probabilities, labels)
     on, off = chance[positive == 1], chance[positive == 0]
     if len(on) == 0 or len(off) == 0 or off.max() <= on.min() or on.max() <= off.min():
         return CalibrationLine(float("nan"), float("nan"))
@@ -105,7 +106,9 @@ class Platt:
 
     def predict(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Probabilities in [0, 1] of the same shape as ``scores``."""
-        return np.asarray(expit(self.slope * _scores(scores) + self.intercept))
+        # An infinite score times a slope of 0 would be nan.
+        values = np.clip(numbers(scores), -1e150, 1e150)
+        return np.asarray(expit(self.slope * values + self.intercept))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; floats survive a round trip exactly."""
@@ -120,7 +123,7 @@ class Platt:
         return cls(slope, intercept)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Isotonic:
     """Rising least-squares fit: ``chances`` at rising ``scores``, straight lines between, level outside.
 
@@ -147,7 +150,7 @@ class Isotonic:
 
     def predict(self, scores: ArrayLike) -> NDArray[np.float64]:
         """Probabilities in [0, 1] of the same shape as ``scores``, never falling as the score rises."""
-        values = np.clip(_scores(scores), self.scores[0], self.scores[-1])
+        values = np.clip(numbers(scores), self.scores[0], self.scores[-1])
         right = np.clip(np.searchsorted(self.scores, values, side="right"), 1, max(len(self.scores) - 1, 1))
         left, right = right - 1, np.minimum(right, len(self.scores) - 1)
         low, high, width = self.chances[left], self.chances[right], self.scores[right] - self.scores[left]
@@ -206,35 +209,14 @@ def _training_rows(
     scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Finite scores, 0/1 labels and positive weights of the same rows; rows of weight 0 are left out."""
-    values, positive = _scores(scores), np.asarray(labels, dtype=np.float64)
-    weight = np.ones(values.shape) if weights is None else np.asarray(weights, dtype=np.float64)
-    if values.ndim != 1 or values.shape != positive.shape or values.shape != weight.shape:
-        shapes = f"scores {values.shape}, labels {positive.shape} and weights {weight.shape}"
-        raise UsageError(f"{shapes} must hold the same rows")
-    if not np.isfinite(values).all() or not np.isfinite(weight).all() or (weight < 0).any():
-        raise DataError("a calibrator needs finite scores and finite weights of 0 or more; leave the other rows out")
-    if not ((positive == 0) | (positive == 1)).all():
-        raise DataError("labels must be 0 or 1; another value was found")
+    values, positive = scored_rows(scores, labels)
+    weight = row_weights(weights, values.shape)
+    if not np.isfinite(values).all():
+        raise DataError("a calibrator needs finite scores; leave the rows with infinite ones out")
     there = weight > 0
     if not there.any():
         raise DataError("a calibrator needs at least one row with a weight above 0; none was given")
     return values[there], positive[there], weight[there]
-
-
-def _scores(scores: ArrayLike) -> NDArray[np.float64]:
-    values = np.asarray(scores, dtype=np.float64)
-    if np.isnan(values).any():
-        raise DataError("a score is missing (nan); give every row a score, or leave it out")
-    return values
-
-
-def _chances(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    chance, positive = _scores(probabilities), np.asarray(labels, dtype=np.float64)
-    if chance.ndim != 1 or chance.shape != positive.shape:
-        raise UsageError(f"probabilities {chance.shape} and labels {positive.shape} must hold the same rows")
-    if not ((chance >= 0) & (chance <= 1)).all() or not ((positive == 0) | (positive == 1)).all():
-        raise DataError("probabilities must lie in [0, 1] and labels be 0 or 1; another value was found")
-    return chance, positive
 
 
 def _saved(saved: Mapping[str, Any], kind: str, name: str, ndim: int) -> NDArray[np.float64]:

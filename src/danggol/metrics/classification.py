@@ -15,7 +15,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from danggol.errors import DataError, UsageError
+from danggol.errors import UsageError
+from danggol.metrics.rows import binary_labels, chance_rows, row_weights, scored_rows
 
 
 def auc(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -24,7 +25,7 @@ def auc(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) 
     ``(sum over pairs w_i w_j [s_i > s_j] + [s_i = s_j] / 2) / (sum w_i * sum w_j)``, i positive, j negative. nan with
     one class only.
     """
-    return float(auc_of_weights(scores, labels)(_weights(weights, np.shape(labels)))[0])
+    return float(auc_of_weights(scores, labels)(row_weights(weights, np.shape(labels))[None, :])[0])
 
 
 def average_precision(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
@@ -33,7 +34,7 @@ def average_precision(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike |
     Rows with the same score enter together, as in scikit-learn's ``average_precision_score``. nan without a positive
     row; 1 without a negative one.
     """
-    return float(average_precision_of_weights(scores, labels)(_weights(weights, np.shape(labels)))[0])
+    return float(average_precision_of_weights(scores, labels)(row_weights(weights, np.shape(labels))[None, :])[0])
 
 
 def auc_of_weights(scores: ArrayLike, labels: ArrayLike) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
@@ -70,7 +71,7 @@ def auc_by_group(
     scores: ArrayLike, labels: ArrayLike, groups: ArrayLike
 ) -> tuple[NDArray[np.generic], NDArray[np.float64]]:
     """AUC within each customer: the sorted distinct ``groups`` and the AUC of each, nan with one class only."""
-    values, positive = _rows(scores, labels)
+    values, positive = scored_rows(scores, labels)
     names = np.asarray(groups)
     if names.shape != values.shape:
         raise UsageError(f"groups {names.shape} and scores {values.shape} must hold the same rows")
@@ -102,7 +103,7 @@ def grouped_auc(scores: ArrayLike, labels: ArrayLike, groups: ArrayLike) -> floa
 
 def log_loss(probabilities: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Mean of ``-y ln p - (1 - y) ln(1 - p)``, p kept one float64 epsilon away from 0 and 1; nan without rows."""
-    chance, positive = _chances(probabilities, labels)
+    chance, positive = chance_rows(probabilities, labels)
     edge = float(np.finfo(np.float64).eps)
     chance = np.clip(chance, edge, 1 - edge)
     return _mean(-np.where(positive == 1, np.log(chance), np.log1p(-chance)), weights)
@@ -110,7 +111,7 @@ def log_loss(probabilities: ArrayLike, labels: ArrayLike, weights: ArrayLike | N
 
 def brier(probabilities: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) -> float:
     """Mean of ``(p - y)^2``; nan without rows."""
-    chance, positive = _chances(probabilities, labels)
+    chance, positive = chance_rows(probabilities, labels)
     return _mean((chance - positive) ** 2, weights)
 
 
@@ -122,7 +123,7 @@ def accuracy(predicted: ArrayLike, labels: ArrayLike, weights: ArrayLike | None 
 
 def f1(predicted: ArrayLike, labels: ArrayLike) -> float:
     """``2 TP / (2 TP + FP + FN)`` of class 1, predictions and labels being 0 or 1; 0 where neither holds a 1."""
-    ours, true = (_binary(side) for side in _classes(predicted, labels))
+    ours, true = (binary_labels(side) for side in _classes(predicted, labels))
     both = float((ours * true).sum())
     total = float(ours.sum() + true.sum())
     return 2 * both / total if total else 0.0
@@ -142,7 +143,7 @@ def macro_f1(predicted: ArrayLike, labels: ArrayLike) -> float:
 
 def _tied(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Rows in rising score order, where each run of equal scores starts, and the labels in that order."""
-    values, positive = _rows(scores, labels)
+    values, positive = scored_rows(scores, labels)
     order = np.argsort(values, kind="stable")
     ordered = values[order]
     starts = np.flatnonzero(np.concatenate([np.ones(min(len(values), 1), np.bool_), ordered[1:] != ordered[:-1]]))
@@ -162,32 +163,6 @@ def _by_tie(
     return above, total - above
 
 
-def _rows(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores and 0/1 labels of the same rows; nan scores and other labels are refused."""
-    values, positive = np.asarray(scores, dtype=np.float64), _binary(labels)
-    if values.ndim != 1 or values.shape != positive.shape:
-        raise UsageError(f"scores {values.shape} and labels {positive.shape} must hold the same rows, in one dimension")
-    if np.isnan(values).any():
-        raise DataError(
-            f"row {int(np.argmax(np.isnan(values)))} has no score (nan); give every row a score, or leave it out"
-        )
-    return values, positive
-
-
-def _binary(labels: ArrayLike) -> NDArray[np.float64]:
-    positive = np.asarray(labels, dtype=np.float64)
-    if not ((positive == 0) | (positive == 1)).all():
-        raise DataError("labels must be 0 or 1; another value was found")
-    return positive
-
-
-def _chances(probabilities: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    chance, positive = _rows(probabilities, labels)
-    if len(chance) and (chance.min() < 0 or chance.max() > 1):
-        raise DataError("probabilities must lie in [0, 1]; use a calibrator on raw scores first")
-    return chance, positive
-
-
 def _classes(predicted: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.generic], NDArray[np.generic]]:
     ours, true = np.asarray(predicted), np.asarray(labels)
     if ours.ndim != 1 or ours.shape != true.shape:
@@ -195,19 +170,7 @@ def _classes(predicted: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.generi
     return ours, true
 
 
-def _weights(weights: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[np.float64]:
-    """Row weights as (1, rows); 1 each where none are given."""
-    if weights is None:
-        return np.ones((1, *shape))
-    given = np.asarray(weights, dtype=np.float64)
-    if given.shape != shape:
-        raise UsageError(f"weights {given.shape} and labels {shape} must hold the same rows")
-    if not np.isfinite(given).all() or (given < 0).any():
-        raise DataError("weights must be finite and not negative")
-    return given[None, :]
-
-
 def _mean(values: NDArray[np.float64], weights: ArrayLike | None) -> float:
-    each = _weights(weights, values.shape)[0]
+    each = row_weights(weights, values.shape)
     total = float(each.sum())
     return float(each @ values) / total if total > 0 else float("nan")

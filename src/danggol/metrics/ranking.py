@@ -48,7 +48,7 @@ def precision_at(hits: NDArray[np.bool_], relevant: NDArray[np.integer], k: int)
 def hit_rate_at(hits: NDArray[np.bool_], relevant: NDArray[np.integer], k: int) -> NDArray[np.float64]:
     """1 where at least one of the first ``k`` is relevant, else 0; nan where ``relevant`` is 0."""
     top, counts = _checked(hits, relevant, k)
-    return _where_relevant(top.any(axis=1).astype(np.float64), counts)
+    return _where_relevant(np.asarray(top.any(axis=1), dtype=np.float64), counts)
 
 
 def reciprocal_rank_at(hits: NDArray[np.bool_], relevant: NDArray[np.integer], k: int) -> NDArray[np.float64]:
