@@ -25,7 +25,7 @@ Relation: TypeAlias = "Sequence[Path] | pa.Table | pl.DataFrame"
 BatchFunction: TypeAlias = "Callable[[Iterator[pa.RecordBatch], str], Iterator[pa.RecordBatch]]"
 """From Arrow batches and a model's path to Arrow batches, as Spark's ``mapInArrow`` calls it."""
 
-_SQL_TYPES = {
+SQL_TYPES = {
     "string": "VARCHAR",
     "timestamp": "TIMESTAMPTZ",
     "date": "DATE",
@@ -113,7 +113,8 @@ class DuckDBEngine:
             while waiting:
                 yield from waiting.popleft().result()
 
-    def _connect(self, sql: str, relations: Mapping[str, Relation]) -> duckdb.DuckDBPyConnection:
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own, with bounded memory, in UTC; close it after use."""
         config: dict[str, Any] = {"memory_limit": self.memory, "autoinstall_known_extensions": "false"}
         if self.threads:
             config["threads"] = self.threads
@@ -121,6 +122,10 @@ class DuckDBEngine:
             config["temp_directory"] = str(self.spill)
         connection = duckdb.connect(config=config)
         connection.execute("SET TimeZone = 'UTC'")
+        return connection
+
+    def _connect(self, sql: str, relations: Mapping[str, Relation]) -> duckdb.DuckDBPyConnection:
+        connection = self.connect()
         words = set(re.findall(r"\w+", sql))
         for name, relation in relations.items():
             if name not in words:
@@ -128,7 +133,7 @@ class DuckDBEngine:
             try:
                 _define(connection, name, relation)
             except duckdb.Error as error:
-                raise DataError(f"table '{name}' cannot be read: {_first_line(error)}") from error
+                raise DataError(f"table '{name}' cannot be read: {first_line(error)}") from error
         return connection
 
 
@@ -161,14 +166,15 @@ def _define(connection: duckdb.DuckDBPyConnection, name: str, relation: Relation
 
 
 def _nulls(columns: Iterable[Column]) -> str:
-    return ", ".join(f"NULL::{_SQL_TYPES[c.type]} AS {_quote(c.name)}" for c in columns) or "NULL AS nothing"
+    return ", ".join(f"NULL::{SQL_TYPES[c.type]} AS {_quote(c.name)}" for c in columns) or "NULL AS nothing"
 
 
 def _quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """The first line of an error's text."""
     return str(error).strip().splitlines()[0]
 
 
@@ -177,4 +183,4 @@ def _explain(error: duckdb.Error) -> DataError:
         return DataError(
             "the query needs more memory than allowed; set DANGGOL_MEMORY higher, such as DANGGOL_MEMORY=4GB"
         )
-    return DataError(f"the query failed: {_first_line(error)}")
+    return DataError(f"the query failed: {first_line(error)}")

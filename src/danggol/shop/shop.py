@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import polars as pl
@@ -23,7 +23,10 @@ from danggol.shop.codes import CURRENCIES, LANGUAGES
 from danggol.shop.engine import DuckDBEngine, Engine, Relation
 from danggol.shop.run import Rows, Run, inside, schema_of
 from danggol.shop.schemas import SCHEMAS
-from danggol.shop.versions import Versions, write_text
+from danggol.shop.versions import SPILL, Versions, write_text
+
+if TYPE_CHECKING:
+    from danggol.shop.checks import Violation
 
 FORMAT = 1
 
@@ -78,7 +81,7 @@ class Shop:
     def __init__(self, path: Path, config: ShopConfig, engine: Engine | None = None, wait_s: float = 30.0) -> None:
         self.path, self.config, self.wait_s = path, config, wait_s
         self.versions = Versions(path)
-        self.engine: Engine = engine or DuckDBEngine(spill=path / ".staged" / "spill")
+        self.engine: Engine = engine or DuckDBEngine(spill=path / ".staged" / SPILL)
         self._running = False
 
     @classmethod
@@ -133,22 +136,12 @@ class Shop:
 
     def tables(self) -> dict[str, TableInfo]:
         """The tables that exist, by name."""
-        found = {}
-        for name, version in self.versions.current().items():
-            files = self.versions.files(name, version)
-            try:
-                rows = sum(pq.read_metadata(path).num_rows for path in files)
-            except (pa.ArrowInvalid, OSError) as error:
-                raise DataError(f"table '{name}' in {files[0].parent} cannot be read: {error}") from error
-            found[name] = TableInfo(name, version, rows, sum(p.stat().st_size for p in files), tuple(files))
-        return found
+        return {name: self._info(name, version) for name, version in self.versions.current().items()}
 
     def has(self, name: str) -> bool:
         """Whether a table exists and has a row."""
         version = self.versions.current().get(schema_of(name).name)
-        return version is not None and any(
-            pq.read_metadata(path).num_rows for path in self.versions.files(name, version)
-        )
+        return version is not None and self._info(name, version).rows > 0
 
     def relations(self) -> dict[str, Relation]:
         """Every known table, for a query: its files, or none where it does not exist."""
@@ -218,6 +211,21 @@ class Shop:
         """Delete the old versions of all tables; how many versions and bytes went."""
         with self.versions.locked("clean", self.wait_s):
             return self.versions.sweep()
+
+    def check(self) -> list[Violation]:
+        """Examples of every violation of the tables' rules; empty: none. See :func:`danggol.shop.checks.check`."""
+        from danggol.shop.checks import check
+
+        return list(check(self).violations)
+
+    def _info(self, name: str, version: str) -> TableInfo:
+        files = self.versions.files(name, version)
+        try:
+            rows = sum(pq.read_metadata(path).num_rows for path in files)
+            size = sum(path.stat().st_size for path in files)
+        except (pa.ArrowInvalid, OSError) as error:
+            raise DataError(f"table '{name}' in {files[0].parent} cannot be read: {error}") from error
+        return TableInfo(name, version, rows, size, tuple(files))
 
     def _must_have(self, name: str) -> None:
         schema_of(name)

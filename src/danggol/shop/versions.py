@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from danggol.errors import DataError, UsageError
+
+SPILL = "spill"
+"""The folder of ``.staged`` to which queries spill."""
 
 STAGES = ("staged", "versions moved", "journal written", "files moved", "current written", "recorded")
 """The points of a publication, in order; tests stop a process at each."""
@@ -74,15 +78,20 @@ class Versions:
                 return again
             before = again
 
-    def _read_current(self) -> dict[str, str]:
+    def published(self) -> dict[str, str]:
+        """Every table and the version its CURRENT names, whatever is being published meanwhile."""
         found: dict[str, str] = {}
-        pending = self._read_journal()
         if self.tables.is_dir():
             for folder in sorted(self.tables.iterdir()):
                 try:
-                    found[folder.name] = (folder / "CURRENT").read_text("utf8").strip()
+                    found[folder.name] = (folder / "CURRENT").read_text("utf8", errors="replace").strip()
                 except (FileNotFoundError, NotADirectoryError):
                     continue
+        return found
+
+    def _read_current(self) -> dict[str, str]:
+        pending = self._read_journal()
+        found = self.published()
         if pending:
             found |= pending["tables"]
             for name in pending["dropped"]:
@@ -92,15 +101,20 @@ class Versions:
     def _read_journal(self) -> dict[str, Any] | None:
         try:
             journal: dict[str, Any] = json.loads(self.journal.read_text("utf8"))
+            whole = journal.keys() >= {"run_id", "tables", "dropped", "record"}
         except FileNotFoundError:
             return None
-        except json.JSONDecodeError as error:
-            raise DataError(f"{self.journal} is damaged; move it away and run 'danggol check {self.root}'") from error
+        except (ValueError, AttributeError):
+            whole = False
+        if not whole:
+            raise DataError(f"{self.journal} is damaged; move it away and run 'danggol check {self.root}'")
         return journal
 
     def files(self, name: str, version: str) -> list[Path]:
         """The Parquet files of one version, in order."""
         folder = self.tables / name / version
+        if not re.fullmatch(r"v\d+", version):
+            raise DataError(f"{self.tables / name / 'CURRENT'} is damaged: it names no version; write the table again")
         if not folder.is_dir():
             raise DataError(
                 f"table '{name}' should be in {folder}, which is not there; restore it, or write the table again"
@@ -156,8 +170,8 @@ class Versions:
         """Finish what a killed writer had decided and sweep away what it had not; the writers' lock must be held."""
         self.finish()
         staged = self.root / ".staged"
-        if staged.is_dir():
-            for folder in staged.iterdir():
+        for folder in staged.iterdir() if staged.is_dir() else ():
+            if folder.name != SPILL:  # where queries under way, of readers too, keep what memory does not hold
                 shutil.rmtree(folder, ignore_errors=True)
 
     def sweep(self) -> tuple[int, int]:
