@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -75,6 +75,11 @@ class Intake:
     def note(self, text: str) -> None:
         """Something the user should hear when the import is done: one sentence."""
         self.notes.append(text)
+
+    def note_unused(self, file: str, columns: Sequence[str]) -> None:
+        """Say which columns of a file are not used, if any."""
+        if columns:
+            self.note(f"{file}: not used: {', '.join(columns[:8])}{' ...' if len(columns) > 8 else ''}.")
 
     def batches(self, file: Delimited) -> Iterator[pl.DataFrame]:
         """The rows of a delimited file in batches: counted, those that are no rows rejected, progress shown."""

@@ -6,8 +6,8 @@ import difflib
 import importlib
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, cast, get_args
@@ -29,14 +29,38 @@ class Source(Protocol):
     options: Mapping[str, str]
     """The options it takes, and what each means."""
 
-    def tables(self, options: Options) -> Sequence[str]:
+    def tables(self, options: Options, /) -> Sequence[str]:
         """The tables it will write."""
 
-    def config(self, options: Options) -> Mapping[str, Any]:
+    def config(self, options: Options, /) -> Mapping[str, Any]:
         """What ``shop.toml`` of a new shop should say: timezone, currency, languages."""
 
-    def load(self, path: Path, intake: Intake, options: Options) -> None:
+    def load(self, path: Path, intake: Intake, options: Options, /) -> None:
         """Read the file or folder in batches and write through ``intake``; DataError or UsageError where it cannot."""
+
+
+@dataclass(frozen=True)
+class KnownSource:
+    """A source of one known form, which always writes the same tables."""
+
+    name: str
+    summary: str
+    writes: Sequence[str]
+    shop: Mapping[str, Any]
+    read: Callable[[Path, Intake, Options], None]
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def tables(self, _options: Options, /) -> Sequence[str]:
+        """The tables it will write."""
+        return self.writes
+
+    def config(self, _options: Options, /) -> Mapping[str, Any]:
+        """What ``shop.toml`` of a new shop should say."""
+        return self.shop
+
+    def load(self, path: Path, intake: Intake, options: Options, /) -> None:
+        """Read the file or folder in batches and write through ``intake``."""
+        self.read(path, intake, options)
 
 
 SOURCES: dict[str, str] = {
