@@ -16,10 +16,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import danggol
 from danggol.errors import DataError, UsageError
 from danggol.shop.conform import Data, conform
 from danggol.shop.schemas import SCHEMAS, Schema
+from danggol.version import __version__
 
 if TYPE_CHECKING:
     from danggol.shop.shop import Shop
@@ -243,7 +243,7 @@ class Run:
             "verb": self.verb,
             "settings": json.dumps(self.settings, ensure_ascii=False, default=str),
             "seed": self.seed,
-            "package_version": danggol.__version__,
+            "package_version": __version__,
             "input_versions": self.inputs,
             "started": self.started.isoformat(),
             "ended": datetime.now(UTC).isoformat(),
