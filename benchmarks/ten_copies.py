@@ -2,8 +2,8 @@
 
     python benchmarks/ten_copies.py OUT.csv.gz [--copies 10] [--data DIR]
 
-Invoice numbers and customer numbers get the copy's number as further digits, so that every copy has invoices and customers of
-its own, and all share the products and the days. Ends with one line of JSON.
+Invoice and customer numbers get the number of the copy as further digits, so that every copy has invoices and customers
+of its own, and all share the products and the days. Ends with one line of JSON.
 """
 
 from __future__ import annotations

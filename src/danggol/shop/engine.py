@@ -87,10 +87,8 @@ class DuckDBEngine:
         """Run one statement and yield its rows in batches of about ``size``."""
         with self._connect(sql, relations) as connection:
             try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore", UserWarning)
-                    reader = connection.execute(sql, dict(params or {})).to_arrow_reader(size)
-                yield from reader
+                # execute() would hold the whole result before the first batch; sql() streams it
+                yield from connection.sql(sql, params=dict(params or {})).to_arrow_reader(size)
             except duckdb.Error as error:
                 raise _explain(error) from error
 

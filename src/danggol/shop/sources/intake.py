@@ -49,7 +49,7 @@ class Intake:
         self.first: datetime | None = None
         self.last: datetime | None = None
         self._staged: dict[str, _Stage] = {}
-        self._engine = DuckDBEngine(MEMORY, threads=2, spill=run.folder / "spill")
+        self._engine = DuckDBEngine(MEMORY, threads=1, spill=run.folder / "spill")
         self._reached: set[str] = set()
         self._reach("begun")
 
@@ -114,20 +114,19 @@ class Intake:
         """
         self._reach("rows staged")
         key = SCHEMAS[table].key
-        names = ", ".join(f'"{name}"' for name in key)
-        order = f"row_number() OVER (PARTITION BY {names} ORDER BY file, row)" if not unique else "1"
-        present = self._present(table)
-        match = " AND ".join(f'new."{name}" IS NOT DISTINCT FROM old."{name}"' for name in key)
-        joined = f"LEFT JOIN (SELECT DISTINCT {names}, true AS there FROM {table}) old ON {match}" if present else ""
-        there = "coalesce(old.there, false)" if present else "false"
-        ordered = "" if unique and not present else "ORDER BY file, row"
-        query = (
-            f"WITH new AS ({select}) "
-            f"SELECT new.*, {there} AS __there__, {order.replace(names, _of('new', key))} AS __nth__ "
-            f"FROM new {joined} {ordered}"
-        )
+        repeats = None if unique else self._later(select, key)
+        relations = self._relations()
+        query = f"WITH new AS ({select}) SELECT new.*, {{there}} AS __there__, {{later}} AS __later__ FROM new"
+        there, later = "false", "false"
+        if self._present(table):
+            there = "old.there IS NOT NULL"
+            query += f" LEFT JOIN (SELECT DISTINCT {_names(key)}, true AS there FROM {table}) old ON {_same(key)}"
+        if repeats is not None and repeats.num_rows:
+            relations["later"] = repeats
+            later = 'later."row" IS NOT NULL'
+            query += ' LEFT JOIN later ON later.file = new.file AND later."row" = new."row"'
         written = 0
-        for batch in self._engine.stream(query, self._relations(), size=50_000):
+        for batch in self._engine.stream(query.format(there=there, later=later), relations, size=50_000):
             written += self._part(table, pl.DataFrame(batch), key)
         self._done(table, written)
         self.kept += written if count else 0
@@ -142,9 +141,8 @@ class Intake:
         key = SCHEMAS[table].key
         query = f"WITH new AS ({select}) SELECT new.* FROM new"
         if self._present(table):
-            match = " AND ".join(f'old."{name}" IS NOT DISTINCT FROM new."{name}"' for name in key)
-            query += f" WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {match})"
-        query += " ORDER BY " + _of("new", key)
+            query += f" WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {_same(key)})"
+        query += f" ORDER BY {_names(key)}"
         writer = self._writer(table)
         written = 0
         for batch in self._engine.stream(query, self._relations(), size=50_000):
@@ -158,9 +156,21 @@ class Intake:
         """See that every table the importer opened is complete; called before the run publishes."""
         self._reach("filled")
 
+    def _later(self, select: str, key: tuple[str, ...]) -> pa.Table:
+        """The rows (file, row) whose key an earlier row has: first narrowed down by hash, which takes little memory."""
+        new, relations = f"WITH new AS ({select}) ", self._relations()
+        shared = self._engine.query(
+            f"{new} SELECT hash({_names(key)}) AS hashed FROM new GROUP BY hashed HAVING count(*) > 1", relations
+        )
+        return self._engine.query(
+            f"""{new} SELECT file, "row" FROM new WHERE hash({_names(key)}) IN (SELECT hashed FROM shared)
+            QUALIFY row_number() OVER (PARTITION BY {_names(key)} ORDER BY file, "row") > 1""",
+            {**relations, "shared": shared},
+        )
+
     def _part(self, table: str, rows: pl.DataFrame, key: tuple[str, ...]) -> int:
-        fresh = (pl.col("__nth__") == 1) & ~pl.col("__there__")
-        twice = rows.filter(~fresh)
+        taken = pl.col("__there__") | pl.col("__later__")
+        twice = rows.filter(taken)
         if twice.height:
             record = pl.col("record") if "record" in rows.columns else pl.struct(key).struct.json_encode()
             reason = (
@@ -178,7 +188,7 @@ class Intake:
                     record.str.slice(0, RECORD_LIMIT).alias("record"),
                 )
             )
-        kept = rows.filter(fresh).drop("file", "row", "record", "__nth__", "__there__", strict=False)
+        kept = rows.filter(~taken).drop("file", "row", "record", "__later__", "__there__", strict=False)
         self._seen(kept)
         return int(self._writer(table).add(kept))
 
@@ -235,5 +245,9 @@ class _Stage:
         return self.path
 
 
-def _of(relation: str, key: tuple[str, ...]) -> str:
-    return ", ".join(f'{relation}."{name}"' for name in key)
+def _names(key: tuple[str, ...]) -> str:
+    return ", ".join(f'"{name}"' for name in key)
+
+
+def _same(key: tuple[str, ...]) -> str:
+    return " AND ".join(f'new."{name}" IS NOT DISTINCT FROM old."{name}"' for name in key)
