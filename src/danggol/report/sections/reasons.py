@@ -1,0 +1,63 @@
+"""Why a product is in a list: the sentence of a reason's code and arguments, in both languages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from danggol.report.words import Both, catalogue, country, known, say, slots
+from danggol.shop.codes import COUNTRIES
+
+if TYPE_CHECKING:
+    from danggol.report.sections.goods import Good
+
+LONGEST_VALUE = 60
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A reason: a word or two for a label, and the sentence."""
+
+    code: str
+    short: Both
+    sentence: Both
+
+
+def explain(code: str | None, args: Any, goods: Mapping[str, Good]) -> Reason:
+    """The sentence of a reason: the fullest wording whose values are there; an unknown code is shown as it is."""
+    if not code:
+        return Reason("", say("reason.none.short"), say("reason.none.plain"))
+    values = {name: _worded(name, value, goods) for name, value in arguments(args).items()}
+    if not known(f"reason.{code}.short"):
+        told = "; ".join(f"{name} {value}" for name, value in arguments(args).items())
+        return Reason(code, Both(code, code), say("reason.unknown", code=code, args=f" ({told})" if told else ""))
+    wordings = [text for key, text in catalogue().items() if key.startswith(f"reason.{code}.") and slots(text)]
+    fitting = [text for text in wordings if slots(text) <= set(values)]
+    if not fitting:
+        return Reason(code, say(f"reason.{code}.short"), say(f"reason.{code}.plain"))
+    fullest = max(fitting, key=lambda text: len(slots(text)))
+    key = next(key for key, text in catalogue().items() if text is fullest)
+    return Reason(code, say(f"reason.{code}.short"), say(key, **values))
+
+
+def arguments(args: Any) -> dict[str, str]:
+    """A reason's arguments as a dictionary, however the map came out of its column."""
+    if not args:
+        return {}
+    if isinstance(args, Mapping):
+        return {str(name): str(value) for name, value in args.items() if value is not None}
+    pairs = [(one["key"], one["value"]) if isinstance(one, Mapping) else tuple(one) for one in args]
+    return {str(name): str(value) for name, value in pairs if value is not None}
+
+
+def _worded(name: str, value: str, goods: Mapping[str, Good]) -> Any:
+    """A product's title for its id, a country's name for its code, a whole number as a number."""
+    if value in goods:
+        title = goods[value].title
+        return title if len(title) <= LONGEST_VALUE else title[: LONGEST_VALUE - 1] + "…"
+    if name.endswith("country") and value in COUNTRIES:
+        return country(value)
+    if value.isascii() and value.isdigit() and len(value) < 16:
+        return int(value)
+    return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
