@@ -47,9 +47,11 @@ class World:
         self.level = self._pilot()
 
     def _pilot(self) -> Level:
-        """Set the level of utility from a middle week's offers, before anyone has habits."""
+        """Set the level of utility from a middle week's offers, without sales, before anyone has habits."""
         rng = stream(self.seed, "pilot")
-        week = self.clock.weeks // 2
+        middle = range(self.clock.weeks // 2, self.clock.weeks)
+        calm = (week for week in middle if (traffic(self.parameters, self.clock, week) == 1).all())
+        week = next(calm, middle[0])
         now = Terms(self.parameters, self.goods, self.clock, self.seed).week(week)
         scale = _PILOT_VISITS / max(1.0, float(self.people.visits.sum()))
         visits = draw_visits(self.people, week, np.full(len(self.parameters.countries), scale), rng)
