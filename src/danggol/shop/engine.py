@@ -120,6 +120,8 @@ class DuckDBEngine:
             config["temp_directory"] = str(self.spill)
         connection = duckdb.connect(config=config)
         connection.execute("SET TimeZone = 'UTC'")
+        # Progress is ours to report; DuckDB's own bar would draw over it and into pipes.
+        connection.execute("SET enable_progress_bar = false")
         return connection
 
     def _connect(self, sql: str, relations: Mapping[str, Relation]) -> duckdb.DuckDBPyConnection:
