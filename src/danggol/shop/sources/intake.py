@@ -116,17 +116,18 @@ class Intake:
         key = SCHEMAS[table].key
         repeats = None if unique else self._later(select, key)
         relations = self._relations()
-        query = f"WITH new AS ({select}) SELECT new.*, {{there}} AS __there__, {{later}} AS __later__ FROM new"
-        there, later = "false", "false"
-        if self._present(table):
+        there, later, joins = "false", "false", ""
+        if self.adds_to(table):
             there = "old.there IS NOT NULL"
-            query += f" LEFT JOIN (SELECT DISTINCT {_names(key)}, true AS there FROM {table}) old ON {_same(key)}"
+            joins += f" LEFT JOIN (SELECT DISTINCT {_names(key)}, true AS there FROM {table}) old ON {_same(key)}"
         if repeats is not None and repeats.num_rows:
             relations["later"] = repeats
             later = 'later."row" IS NOT NULL'
-            query += ' LEFT JOIN later ON later.file = new.file AND later."row" = new."row"'
+            joins += ' LEFT JOIN later ON later.file = new.file AND later."row" = new."row"'
+        marks = f"{there} AS __there__, {later} AS __later__"
+        query = f"WITH new AS ({select}) SELECT new.*, {marks} FROM new {joins}"
         written = 0
-        for batch in self._engine.stream(query.format(there=there, later=later), relations, size=50_000):
+        for batch in self._engine.stream(query, relations, size=50_000):
             written += self._part(table, pl.DataFrame(batch), key)
         self._done(table, written)
         self.kept += written if count else 0
@@ -140,7 +141,7 @@ class Intake:
         self._reach("rows staged")
         key = SCHEMAS[table].key
         query = f"WITH new AS ({select}) SELECT new.* FROM new"
-        if self._present(table):
+        if self.adds_to(table):
             query += f" WHERE NOT EXISTS (SELECT 1 FROM {table} old WHERE {_same(key)})"
         query += f" ORDER BY {_names(key)}"
         writer = self._writer(table)
@@ -151,6 +152,10 @@ class Intake:
             written += writer.add(rows)
         self._done(table, written)
         return written
+
+    def adds_to(self, table: str) -> bool:
+        """Whether the new rows of a table come to rows that are there, which SQL then sees under the table's name."""
+        return self.mode == "append" and self.run.shop.has(table)
 
     def finish(self) -> None:
         """See that every table the importer opened is complete; called before the run publishes."""
@@ -191,9 +196,6 @@ class Intake:
         kept = rows.filter(~taken).drop("file", "row", "record", "__later__", "__there__", strict=False)
         self._seen(kept)
         return int(self._writer(table).add(kept))
-
-    def _present(self, table: str) -> bool:
-        return self.mode == "append" and self.run.shop.has(table)
 
     def _writer(self, table: str) -> Any:
         return self.run.writer(table, append=self.mode == "append")
