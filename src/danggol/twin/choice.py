@@ -7,11 +7,11 @@ Person i sees listing j in place k. With X the terms of the offer,
     P(buy)         = logistic(nest * I + intercept + propensity_i),    I = log sum_j exp(V_j / nest)
     P(first = j)   = P(buy) exp(V_j / nest - I)
     P(also buy j)  = logistic(add_on + V_j), given that something else was bought first
-    P(bought j)    = P(first = j) + (P(buy) - P(first = j)) P(also buy j)                           (the truth that is kept)
+    P(bought j)    = P(first = j) + (P(buy) - P(first = j)) P(also buy j)       (the truth that is kept)
     P(viewed, not bought) = logistic(view + view_weight * u_ij - position * log(1 + k))
 
-The noise of the logit is what keeps shoppers from being transparent. ``centre`` (the mean of u) and ``intercept`` (so that
-the aimed-at share of visits buys) are set once from a pilot week without habits.
+The noise of the logit is what keeps shoppers from being transparent. ``centre`` (the mean of u) and ``intercept``
+(so that the aimed-at share of visits buys) are set once from a pilot week without sales and habits.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ import numpy as np
 
 from danggol.twin.goods import SCENES, Goods
 from danggol.twin.lists import Shown, Visits
-from danggol.twin.market import Parameters
 from danggol.twin.offers import WeekTerms
+from danggol.twin.parameters import Parameters
 from danggol.twin.people import Bools, Floats, Ints, People, Single
 
 _NEW_WEEKS = 8
@@ -60,7 +60,7 @@ def logistic(x: Floats) -> Floats:
 
 
 def due(gap: Single, cycle: Single) -> Single:
-    """How much a consumable is wanted again: 1 when it is just used up, below zero right after buying, 0 if never bought."""
+    """How much a consumable is wanted again: 1 when just used up, below 0 right after buying, 0 if never bought."""
     late = gap / np.maximum(cycle, 1e-6)
     wanted = np.exp(-0.5 * ((late - 1.0) / 0.45) ** 2) - 0.8 * (late < 0.3)
     return np.where(np.isnan(gap) | (cycle <= 0), 0.0, wanted).astype(np.float32)
@@ -71,7 +71,9 @@ def offer_terms(visits: Visits, shown: Shown, people: People, goods: Goods, term
     product, customer, country = shown.product, visits.customer[shown.visit], visits.country[shown.visit]
     cell = (product, country)
     background = goods.backgrounds[product, shown.second_picture.astype(np.int64)]
-    liking = people.color_liking[customer, goods.color[product]] + people.pattern_liking[customer, goods.pattern[product]]
+    liking = (
+        people.color_liking[customer, goods.color[product]] + people.pattern_liking[customer, goods.pattern[product]]
+    )
     origin = np.array([goods.origin == code for code in people.by_country.codes]).T
     columns = (
         terms.dearness[cell],
@@ -105,7 +107,7 @@ def settle(u: Single, visits: Visits, shown: Shown, people: People, parameters: 
     """The centre and the intercept at which the pilot's visits convert as often as the market says."""
     centre = float(u.mean())
     value = u - centre - parameters.choice.position * np.log1p(shown.place)
-    lean = people.propensity[visits.customer]
+    lean = people.propensity[visits.customer].astype(np.float64)
     inclusive = _inclusive(value, shown.visit, len(visits), parameters.choice.nest)
     low, high = -40.0, 40.0
     for _ in range(60):
@@ -143,7 +145,8 @@ def choose(
     drop = settings.position * np.log1p(shown.place)
     value = u - drop
     inclusive = _inclusive(value, shown.visit, len(visits), settings.nest)
-    p_any = logistic(settings.nest * inclusive + level.intercept + people.propensity[visits.customer])
+    lean = people.propensity[visits.customer].astype(np.float64)
+    p_any = logistic(settings.nest * inclusive + level.intercept + lean)
     p_first = p_any[shown.visit] * np.exp(value / settings.nest - inclusive[shown.visit])
     p_also = logistic(settings.add_on + value)
     p_buy = p_first + (p_any[shown.visit] - p_first) * p_also
@@ -178,9 +181,7 @@ def _first(score: Floats, visit: Ints, buys: Bools) -> Bools:
     return chosen
 
 
-def return_chance(
-    customer: Ints, product: Ints, people: People, goods: Goods, parameters: Parameters
-) -> Floats:
+def return_chance(customer: Ints, product: Ints, people: People, goods: Goods, parameters: Parameters) -> Floats:
     """Probability that a purchase is sent back: the category's usual one, more where style or rating disappoint."""
     usual = np.array([category.return_rate for category in parameters.goods.category])[goods.category[product]]
     match = np.einsum("nk,nk->n", people.style[customer], goods.style[product]) / np.sqrt(goods.style.shape[1])

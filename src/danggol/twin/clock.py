@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from danggol.twin.market import Parameters
+from danggol.twin.parameters import Parameters
 
 SECOND = 1_000_000
 DAY = 86_400 * SECOND

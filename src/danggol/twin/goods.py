@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from danggol.twin.clock import DAY, SECOND, Clock
-from danggol.twin.market import Parameters
+from danggol.twin.parameters import Parameters
 from danggol.twin.people import Floats, Ints, Single, timestamps
 from danggol.twin.randomness import stream
 from danggol.twin.titles import Listing, brand_names, description, title
@@ -73,7 +73,9 @@ def make_goods(parameters: Parameters, clock: Clock, seed: int) -> Goods:
     standing = rng.normal(size=settings.brands)
     color, pattern = _pick(rng, number, len(COLORS)), _pick(rng, number, len(PATTERNS))
     material = _of_category(rng, category, [category.name for category in categories], "materials", MATERIALS)
-    shape = rng.integers(0, 1 << 30, number) % np.array([len(CATEGORIES[c.name]["shapes"]) for c in categories])[category]
+    shape = (
+        rng.integers(0, 1 << 30, number) % np.array([len(CATEGORIES[c.name]["shapes"]) for c in categories])[category]
+    )
     style = _style(rng, taste.content_share, (brand, settings.brands), (color, 10), (pattern, 5), (material, 64))
     quality = rng.normal(size=number)
     rating = np.clip(4.2 + 0.35 * (0.5 * quality + 0.87 * rng.normal(size=number)), 1.0, 5.0).round(1)
@@ -84,7 +86,9 @@ def make_goods(parameters: Parameters, clock: Clock, seed: int) -> Goods:
     exposure = _exposure(category, 0.6 * quality + 0.8 * rng.normal(size=number), settings.exposure_exponent)
     first = rng.random((number, 2))
     listed_week = np.where(
-        first[:, 0] < settings.listed_later, (first[:, 1] * clock.weeks).astype(np.int64), -(first[:, 1] * 104).astype(np.int64) - 1
+        first[:, 0] < settings.listed_later,
+        (first[:, 1] * clock.weeks).astype(np.int64),
+        -(first[:, 1] * 104).astype(np.int64) - 1,
     )
     within = (rng.random(number) * 6.9 * DAY).astype(np.int64) // SECOND * SECOND
     order = rng.permutation(number) + 1
@@ -136,7 +140,8 @@ def _style(rng: np.random.Generator, content: float, *parts: tuple[Ints, int]) -
     for kind, kinds in parts:
         told += rng.normal(size=(kinds, width))[kind]
     own = rng.normal(size=(number, width))
-    return (np.sqrt(content / len(parts)) * told + np.sqrt(1 - content) * own).astype(np.float32)
+    mixed: Floats = np.sqrt(content / len(parts)) * told + np.sqrt(1 - content) * own
+    return mixed.astype(np.float32)
 
 
 def _exposure(category: Ints, merit: Floats, exponent: float) -> Floats:

@@ -18,9 +18,9 @@ from danggol.twin.clock import DAY, SECOND, Clock
 from danggol.twin.countries import countries
 from danggol.twin.goods import Goods, image_path
 from danggol.twin.lists import Shown, Visits
-from danggol.twin.market import Parameters
 from danggol.twin.offers import Rates, Terms, WeekTerms
-from danggol.twin.people import Bools, Floats, Ints, People, timestamps
+from danggol.twin.parameters import Parameters
+from danggol.twin.people import Floats, Ints, People, timestamps
 from danggol.twin.randomness import stream
 from danggol.twin.titles import query
 
@@ -69,7 +69,9 @@ class Journal:
         self.images = pl.Series([image_path(one, place) for one in self.goods.ids for place in (0, 1)])
         names = [category.name for category in self.parameters.goods.category]
         languages, self.spoken = np.unique(self.people.language, return_inverse=True)
-        self.queries = pl.Series([query(name, str(one), choice) for one in languages for name in names for choice in (0, 1)])
+        self.queries = pl.Series(
+            [query(name, str(one), choice) for one in languages for name in names for choice in (0, 1)]
+        )
 
     def write(self, visits: Visits, shown: Shown, chosen: Chosen, terms: WeekTerms) -> Week:
         """The rows of the week whose terms are given."""
@@ -81,7 +83,9 @@ class Journal:
         lines = self._lines(visits, shown, chosen, terms, at, dwell)
         happened = self._happenings(lines, visit_rows, visits, chosen, rng)
         bought = happened.filter(pl.col("kind") == _PURCHASE)
-        chance = return_chance(_ints(bought, "customer"), _ints(bought, "product"), self.people, self.goods, self.parameters)
+        chance = return_chance(
+            _ints(bought, "customer"), _ints(bought, "product"), self.people, self.goods, self.parameters
+        )
         orders = self._orders(bought, rng)
         self._plan_returns(bought, chance, orders, rng)
         rows = self._numbered(pl.concat([happened, self._due_returns(terms.week)], how="diagonal"))
@@ -159,14 +163,16 @@ class Journal:
             visit_rows[searched].select("visit", ts="begin", query=pl.Series(words), kind=pl.lit(_SEARCH)),
             lines.select(pl.exclude("dwell", "quantity"), kind=pl.lit(_IMPRESSION)),
             lines.filter(chosen.viewed).select(pl.exclude("quantity", "propensity"), kind=pl.lit(_VIEW)),
-            lines.filter(chosen.carted).with_columns(ts=after, kind=pl.lit(_CART)).drop("dwell", "propensity", "picture"),
+            lines.filter(chosen.carted)
+            .with_columns(ts=after, kind=pl.lit(_CART))
+            .drop("dwell", "propensity", "picture"),
             lines.filter(chosen.bought).with_columns(kind=pl.lit(_PURCHASE)).drop("dwell", "propensity", "picture"),
         ]
         rows = pl.concat(parts, how="diagonal").join(visit_rows, on="visit", how="left", maintain_order="left")
         paid = pl.col("kind") == _PURCHASE
-        return rows.with_columns(
-            ts=pl.when(paid).then("end").otherwise("ts"), order=pl.when(paid).then("order")
-        ).drop("begin", "end")
+        return rows.with_columns(ts=pl.when(paid).then("end").otherwise("ts"), order=pl.when(paid).then("order")).drop(
+            "begin", "end"
+        )
 
     def _orders(self, bought: pl.DataFrame, rng: np.random.Generator) -> pl.DataFrame:
         """One row an order, in order of id."""
@@ -194,7 +200,9 @@ class Journal:
         self, bought: pl.DataFrame, chance: Floats, orders: pl.DataFrame, rng: np.random.Generator
     ) -> None:
         wait = (rng.exponential(self.parameters.returns.days, len(bought)) * 86_400).astype(np.int64) * SECOND
-        back = bought.select("order", "product", "customer", "known", "country", "price", "discount", "free", "quantity")
+        back = bought.select(
+            "order", "product", "customer", "known", "country", "price", "discount", "free", "quantity"
+        )
         back = back.join(orders.select("order", "delivered"), on="order", how="left", maintain_order="left")
         back = back.with_columns(ts=pl.col("delivered") + pl.Series(wait), kind=pl.lit(_RETURN)).drop("delivered")
         self.returning.append(back.filter(pl.Series(rng.random(len(bought)) < chance)))

@@ -5,7 +5,8 @@ A visitor of country c looks at category g. Each of the d places that the visito
     pi(j) = (1 - wander) e_j / sum of e over g  +  wander e_j / sum of e over all,      e_j = exposure, where offered
 
 and a listing drawn twice is shown once, so P(j is shown) = 1 - (1 - pi(j))^d. With probability ``reminder`` the first
-place goes instead to something the person has bought before and uses up. The number logged is exact, reminders included.
+place goes instead to something the person has bought before and uses up. The number logged is exact, reminders
+included.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from danggol.twin.goods import Goods
-from danggol.twin.market import Parameters
 from danggol.twin.offers import WeekTerms
+from danggol.twin.parameters import Parameters
 from danggol.twin.people import Bools, Floats, Ints, People, Single
 
 MEMORY = 8
@@ -105,10 +106,10 @@ def show(
     slot = (rng.random(len(visits)) * known).astype(np.int64)
     product[reminded, 0] = remembered[reminded, slot[reminded]]
     seen = np.arange(shape[1]) < depth[:, None]
-    for place in range(1, shape[1]):
-        seen[:, place] &= (product[:, :place] != product[:, [place]]).all(axis=1)
-    visit, place = np.nonzero(seen)
-    product = product[visit, place]
+    for column in range(1, shape[1]):
+        seen[:, column] &= (product[:, :column] != product[:, [column]]).all(axis=1)
+    product, place = product[seen], (np.cumsum(seen, axis=1) - 1)[seen]
+    visit = np.repeat(np.arange(len(visits)), seen.sum(axis=1))
     matches = remembered[visit] == product[:, None]
     chance = np.where(known > 0, settings.reminder, 0.0)[visit]
     first = matches.sum(axis=1) / np.maximum(known[visit], 1)
@@ -148,7 +149,8 @@ class _Drawing:
         high = np.where(anywhere, self.high_all[:, None], self.high[:, None])
         point = low + rng.random(shape) * (high - low) * (1 - 1e-9)
         found = np.searchsorted(self.cumulative, point.ravel(), side="right").reshape(shape) - 1
-        return found - self.visits.country[:, None] * self.number
+        product: Ints = found - self.visits.country[:, None] * self.number
+        return product
 
     def probability(self, visit: Ints, product: Ints) -> Floats:
         """pi(j) of one place, for listings shown in visits."""

@@ -4,8 +4,8 @@
     price      = list price x (1 - discount)
 
 A discount is the larger of the listing's own reduction (begins with probability ``discount_start`` a week, lasts
-geometrically long) and the sale of the week. Badges are drawn anew each quarter, free shipping beyond the threshold each
-four weeks. A row of ``offers`` is written when its terms end, so that nothing but the current terms is kept.
+geometrically long) and the sale of the week. Badges are drawn anew each quarter, free shipping below the threshold
+each four weeks. A row of ``offers`` is written when its terms end, so that nothing but the current terms is kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from danggol.twin.clock import Clock
 from danggol.twin.countries import countries, currencies
 from danggol.twin.goods import Goods
-from danggol.twin.market import Parameters, Sale
+from danggol.twin.parameters import Parameters, Sale
 from danggol.twin.people import Bools, Floats, Ints, Single, timestamps
 from danggol.twin.randomness import stream
 
@@ -124,9 +124,7 @@ class Terms:
             ended = self.open_since >= 0
         else:
             moved = (
-                (before.price != now.price)
-                | (before.free_shipping != now.free_shipping)
-                | (before.badge != now.badge)
+                (before.price != now.price) | (before.free_shipping != now.free_shipping) | (before.badge != now.badge)
             )
             ended = (self.open_since >= 0) & moved
         rows = self._rows(ended, before, now)

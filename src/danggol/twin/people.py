@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from danggol.twin.clock import DAY, Clock
 from danggol.twin.countries import DIMENSIONS, countries, standard_scores
-from danggol.twin.market import Parameters, Sensitivities
+from danggol.twin.parameters import Parameters, Sensitivities
 from danggol.twin.randomness import stream
 from danggol.twin.words import COLORS, PATTERNS, STYLES
 
@@ -137,9 +137,7 @@ def _joining(parameters: Parameters, clock: Clock, number: int, rng: np.random.G
     return first_week, start + (first_week - 1) * 7 * DAY + within
 
 
-def _languages(
-    codes: tuple[str, ...], country: Ints, second: float, rng: np.random.Generator
-) -> NDArray[np.str_]:
+def _languages(codes: tuple[str, ...], country: Ints, second: float, rng: np.random.Generator) -> NDArray[np.str_]:
     spoken = [countries()[code].languages for code in codes]
     first, other = np.array([words[0] for words in spoken]), np.array([words[-1] for words in spoken])
     return np.where(rng.random(len(country)) < second, other[country], first[country])
@@ -162,12 +160,11 @@ def _mixture(country: Ints, number: int, width: int, between: float, rng: np.ran
     """Standard normal vectors of which a share ``between`` of the variance lies between countries."""
     centres = rng.normal(size=(number, width))
     own = rng.normal(size=(len(country), width))
-    return (np.sqrt(between) * centres[country] + np.sqrt(1 - between) * own).astype(np.float32)
+    mixed: Floats = np.sqrt(between) * centres[country] + np.sqrt(1 - between) * own
+    return mixed.astype(np.float32)
 
 
-def _likings(
-    country: Ints, number: int, width: int, parameters: Parameters, rng: np.random.Generator
-) -> Single:
+def _likings(country: Ints, number: int, width: int, parameters: Parameters, rng: np.random.Generator) -> Single:
     taste = parameters.taste
     centres = taste.color_country_sd * rng.normal(size=(number, width))
     return (centres[country] + taste.color_person_sd * rng.normal(size=(len(country), width))).astype(np.float32)

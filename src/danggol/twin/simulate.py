@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from danggol.errors import UsageError
-from danggol.progress import stage
-from danggol.shop import Shop
+from danggol.progress import Stage, stage
+from danggol.shop import Run, Shop
 from danggol.shop.schemas import SOURCE_TABLES
 from danggol.twin import truth
 from danggol.twin.choice import Level, choose, settle, utility
@@ -41,9 +41,7 @@ class World:
         self.terms = Terms(self.parameters, self.goods, self.clock, seed)
         self.rates = make_rates(self.parameters, self.clock, reporting, seed)
         self.habits = Habits.none(len(self.people))
-        self.journal = Journal(
-            self.parameters, self.clock, self.people, self.goods, self.terms, self.rates, seed
-        )
+        self.journal = Journal(self.parameters, self.clock, self.people, self.goods, self.terms, self.rates, seed)
         self.level = self._pilot()
 
     def _pilot(self) -> Level:
@@ -74,7 +72,12 @@ class World:
 
 
 def simulate(
-    shop: Shop | str | Path, market: str | Path | Market = "default", seed: int = 0, scale: float = 1.0, *, replace: bool = False
+    shop: Shop | str | Path,
+    market: str | Path | Market = "default",
+    seed: int = 0,
+    scale: float = 1.0,
+    *,
+    replace: bool = False,
 ) -> dict[str, Any]:
     """Write a simulated market into a shop, with its truth in ``truth/``; the figures of what came about.
 
@@ -98,7 +101,13 @@ def simulate(
             figures = _write(run, world, chosen, seed, scale, under_way)
             for name in emptied - set(figures["tables"]):
                 run.write(name, pl.from_arrow(SOURCE_TABLES[name].arrow.empty_table()))
-    return {"market": chosen.name, "seed": seed, "scale": scale, **figures, "seconds": round(time.perf_counter() - began, 2)}
+    return {
+        "market": chosen.name,
+        "seed": seed,
+        "scale": scale,
+        **figures,
+        "seconds": round(time.perf_counter() - began, 2),
+    }
 
 
 def _shop(path: Path, market: Market) -> Shop:
@@ -113,7 +122,9 @@ def _make_room(shop: Shop, replace: bool) -> set[str]:
     """The source tables that hold rows; UsageError if there are any and they must not be replaced."""
     if shop.config.currency not in currencies():
         known = ", ".join(sorted(currencies()))
-        raise UsageError(f"the shop reports in {shop.config.currency}, for which the market has no rate; use one of {known}")
+        raise UsageError(
+            f"the shop reports in {shop.config.currency}, for which the market has no rate; use one of {known}"
+        )
     there = [name for name in SOURCE_TABLES if shop.has(name)]
     if there and not replace:
         raise UsageError(
@@ -123,7 +134,7 @@ def _make_room(shop: Shop, replace: bool) -> set[str]:
     return set(there)
 
 
-def _write(run: Any, world: World, market: Market, seed: int, scale: float, under_way: Any) -> dict[str, Any]:
+def _write(run: Run, world: World, market: Market, seed: int, scale: float, under_way: Stage) -> dict[str, Any]:
     """Write every table, picture and truth file of the market."""
     rows = {
         "customers": customers_table(world.people),
@@ -148,7 +159,7 @@ def _write(run: Any, world: World, market: Market, seed: int, scale: float, unde
     return {"tables": dict(tables), **figures}
 
 
-def _write_weeks(run: Any, world: World, tables: Counter[str], under_way: Any) -> dict[str, Any]:
+def _write_weeks(run: Run, world: World, tables: Counter[str], under_way: Stage) -> dict[str, Any]:
     """Write events, orders and offers, a week at a time, and the truth of the choices."""
     writers = {name: run.writer(name) for name in ("events", "orders", "offers")}
     choices, purchases, transparency = truth.Rows(), truth.Rows(), truth.Transparency()

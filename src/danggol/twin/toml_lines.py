@@ -112,7 +112,7 @@ class _Walk:
 
 
 def line_of(text: str, path: Path) -> int:
-    """The line, from 1, of the value at ``path`` in a valid TOML ``text``; of the nearest enclosing key if it is not there."""
+    """The line, from 1, of what stands at ``path`` in a valid TOML ``text``, or else of the nearest key around it."""
     lines = _Walk(text).document()
     for length in range(len(path), 0, -1):
         if path[:length] in lines:

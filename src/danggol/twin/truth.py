@@ -1,7 +1,8 @@
 """The truth of a simulated market, for those who check an estimate against it; never an input of a capability.
 
-Written to ``truth/`` of the shop as Parquet: countries and how they weigh the terms, customers, products, the probability of
-every showing to be viewed and bought, of every purchase to be sent back, and ``market.json`` with every parameter and the seed.
+Written to ``truth/`` of the shop as Parquet: countries and how they weigh the terms, customers, products, the
+probability of every showing to be viewed and bought, of every purchase to be sent back; and ``market.json`` with
+every parameter and the seed.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ class Rows:
         """Add rows; the first ones set the columns."""
         table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         if self.writer is None:
-            self.writer = pq.ParquetWriter(self.buffer, table.schema, compression="zstd", use_dictionary=["customer_id"])
+            self.writer = pq.ParquetWriter(
+                self.buffer, table.schema, compression="zstd", use_dictionary=["customer_id"]
+            )
         self.writer.write_table(table)
 
     def bytes(self) -> bytes:
