@@ -6,7 +6,8 @@ from danggol.shop.schemas import RECORD_TABLES, RESULT_TABLES, SOURCE_TABLES, Co
 
 INTRODUCTION = """# Tables
 
-Every table, column, type, meaning and rule, from `danggol.shop.schemas`. Columns in **bold** must be filled in every row.
+Every table, column, type, meaning and rule, from `danggol.shop.schemas`. Columns in **bold** must be filled in every
+row.
 Times are UTC timestamps in microseconds; countries are ISO 3166-1 alpha-2, languages ISO 639-1, currencies ISO 4217.
 """
 

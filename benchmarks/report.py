@@ -1,0 +1,68 @@
+"""Runs every benchmark and writes what they print to docs/benchmarks.md: the page is made, not typed.
+
+python benchmarks/report.py [--only online_retail] [--data DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+from pathlib import Path
+
+import danggol
+
+HERE = Path(__file__).resolve().parent
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+NOT_BENCHMARKS = {"report.py", "ten_copies.py"}
+
+INTRODUCTION = """# Benchmarks
+
+Written by `make bench` (`benchmarks/report.py`) from what the scripts printed; nothing here is typed by hand. Each
+script runs the peers on the same rows. "Ahead" means that the paired 95% interval of the difference lies above zero.
+Choices were made on training or validation rows, never on the test rows shown.
+"""
+
+
+def run(script: Path, data: Path | None) -> tuple[str, dict[str, object]]:
+    """Run one script; what it printed before its last line, and the JSON of that line."""
+    command = [sys.executable, str(script), *(["--data", str(data / script.stem)] if data else [])]
+    print(f"running {script.name} ...", flush=True)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent, check=False)
+    if done.returncode:
+        sys.exit(f"{script.name} failed:\n{done.stderr}")
+    *table, last = done.stdout.rstrip().splitlines()
+    return "\n".join(table), json.loads(last)
+
+
+def main() -> None:
+    """Run the benchmarks asked for and write the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="one benchmark, by name; the page is then printed, not written")
+    parser.add_argument("--data", type=Path, help="the folder that holds the data sets' folders")
+    given = parser.parse_args()
+    scripts = [p for p in sorted(HERE.glob("*.py")) if p.name not in NOT_BENCHMARKS and given.only in (None, p.stem)]
+    parts = [
+        INTRODUCTION,
+        f"danggol {danggol.__version__}, Python {platform.python_version()}, {platform.machine()}.\n",
+    ]
+    for script in scripts:
+        table, figures = run(script, given.data)
+        parts += [
+            f"## {script.stem}\n",
+            f"`python benchmarks/{script.name}`\n",
+            f"```text\n{table}\n```\n",
+            f"```json\n{json.dumps(figures, indent=1)}\n```\n",
+        ]
+    page = "\n".join(parts)
+    if given.only:
+        print(page)
+    else:
+        PAGE.write_text(page, "utf8")
+        print(f"wrote {PAGE.relative_to(HERE.parent)}")
+
+
+if __name__ == "__main__":
+    main()
