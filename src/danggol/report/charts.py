@@ -17,9 +17,13 @@ if TYPE_CHECKING:
 
 OURS, PEER, FAINT = "#0072b2", "#7a7f87", "#b9bec6"
 """Okabe and Ito's blue beside greys: told apart without colour vision. The style sheet maps them for dark mode."""
+ROLES = ["ours", "peer", "place", "faint"]
 INK, GRID = "#3c424b", "#e3e6ea"
-WIDTH = 300
-LABELS = 132
+WIDTH = 264
+LABELS = 122
+GUTTER = 44
+"""Plot width, room for names, room for counts, in the drawing's units; drawn a little larger on a wide page."""
+ENLARGED = 1.14
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def draw(make: Callable[[Language], alt.TopLevelMixin], key: str, title: Both, w
     """Render ``make(language)`` in each language; ``title`` and ``words`` are what a screen reader says of it."""
     parts = []
     for language in LANGUAGES:
-        chart = make(language).configure(**_look())  # type: ignore[attr-defined]
+        chart = make(language).configure(**_look())
         parts.append(_svg(chart, f"{key}-{language}", language, title.of(language), words.of(language)))
     return Chart(Markup("").join(parts))
 
@@ -56,7 +60,7 @@ def weeks(frame: pl.DataFrame, kinds: Sequence[str]) -> Callable[[Language], Any
                 x=alt.X("week:T", axis=axis),
                 y=alt.Y(
                     "events:Q",
-                    axis=alt.Axis(format="~s", tickCount=2, minExtent=44, maxExtent=44),
+                    axis=alt.Axis(format="~s", tickCount=2, minExtent=GUTTER, maxExtent=GUTTER),
                     title=None,
                     scale=alt.Scale(zero=True),
                 ),
@@ -64,7 +68,7 @@ def weeks(frame: pl.DataFrame, kinds: Sequence[str]) -> Callable[[Language], Any
             title = alt.TitleParams(say(f"kind.{kind}").of(language), anchor="start", fontSize=13, offset=4)
             area = base.mark_area(color=OURS, opacity=0.22, line={"color": OURS, "strokeWidth": 1.6})
             mark = base.mark_bar(color=OURS) if data.height < 3 else area
-            rows.append(mark.properties(width=WIDTH + LABELS - 44, height=44, title=title))
+            rows.append(mark.properties(width=WIDTH + LABELS - GUTTER, height=44, title=title))
         return alt.vconcat(*rows, spacing=8)
 
     return make
@@ -89,18 +93,24 @@ def prices(bins: pl.DataFrame, axis: Both) -> Callable[[Language], Any]:
                 y=alt.Y(
                     "purchases:Q",
                     axis=alt.Axis(
-                        title=say("kind.purchase").of(language), format="~s", tickCount=4, minExtent=44, maxExtent=44
+                        title=say("kind.purchase").of(language),
+                        format="~s",
+                        tickCount=4,
+                        minExtent=GUTTER,
+                        maxExtent=GUTTER,
                     ),
+                    scale=alt.Scale(zero=True),
                 ),
+                y2=alt.datum(0),
             )
-            .properties(width=WIDTH + LABELS - 44, height=200)
+            .properties(width=WIDTH + LABELS - GUTTER, height=200)
         )
 
     return make
 
 
 def intervals(frame: pl.DataFrame, axis: Both, named: dict[str, Both]) -> Callable[[Language], Any]:
-    """Dots with intervals: columns name, value, low, high, role (ours, peer, faint), order as in the frame.
+    """Dots with intervals: columns name, value, low, high, role (one of ROLES), order as in the frame.
 
     ``named`` gives the words for ``name``.
     """
@@ -112,9 +122,7 @@ def intervals(frame: pl.DataFrame, axis: Both, named: dict[str, Both]) -> Callab
             pl.col("name").replace_strict({name: both.of(language) for name, both in named.items()}).alias("label")
         )
         order = told["label"].to_list()
-        colour = alt.Color(
-            "role:N", scale=alt.Scale(domain=["ours", "peer", "faint"], range=[OURS, PEER, FAINT]), legend=None
-        )
+        colour = alt.Color("role:N", scale=alt.Scale(domain=ROLES, range=[OURS, PEER, PEER, FAINT]), legend=None)
         y = alt.Y(
             "label:N",
             sort=order,
@@ -123,15 +131,15 @@ def intervals(frame: pl.DataFrame, axis: Both, named: dict[str, Both]) -> Callab
             ),
         )
         base = alt.Chart(told).encode(y=y, color=colour)
-        x = alt.Axis(title=axis.of(language), tickCount=5, format="~g")
+        x = alt.Axis(title=axis.of(language), tickCount=4, format="~g", labelOverlap=True)
         rule = base.mark_rule(strokeWidth=2.4, strokeCap="round").encode(
-            x=alt.X("low:Q", axis=x, scale=alt.Scale(zero=False, nice=True)), x2="high:Q"
+            x=alt.X("low:Q", axis=x, scale=alt.Scale(zero=False, nice=True, padding=6)), x2="high:Q"
         )
         dot = base.mark_point(filled=True, size=74, opacity=1).encode(
             x=alt.X("value:Q", axis=x),
             shape=alt.Shape(
                 "role:N",
-                scale=alt.Scale(domain=["ours", "peer", "faint"], range=["circle", "diamond", "circle"]),
+                scale=alt.Scale(domain=ROLES, range=["circle", "diamond", "circle", "circle"]),
                 legend=None,
             ),
         )
@@ -176,6 +184,6 @@ def _svg(chart: Any, key: str, language: Language, title: str, words: str) -> Ma
     return Markup(
         '<svg class="chart {lang}" lang="{lang}" viewBox="{view}" style="width:{width:.0f}px" role="img" '
         'aria-labelledby="{key}-t {key}-d"><title id="{key}-t">{title}</title><desc id="{key}-d">{words}</desc>'
-    ).format(lang=language, view=view, width=width, key=key, title=escape(title), words=escape(words)) + Markup(
-        f"{body}</svg>"
-    )
+    ).format(
+        lang=language, view=view, width=width * ENLARGED, key=key, title=escape(title), words=escape(words)
+    ) + Markup(f"{body}</svg>")

@@ -135,7 +135,7 @@ def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     """An interval in brackets; empty where an end is not known."""
     if low is None or high is None:
         return ""
-    return f"[{figure(low, digits)}, {figure(high, digits)}]"
+    return f"[{figure(low, digits)},\u00a0{figure(high, digits)}]"
 
 
 def percent(share: float | None) -> str:

@@ -157,9 +157,7 @@ def _top(shop: Shop, pictures: Pictures) -> list[Bought]:
     best = rows(shop, "top_products")
     shown = goods(shop, pictures, (row["product_id"] for row in best))
     most = best[0]["purchases"] if best else 1
-    return [
-        Bought(shown[row["product_id"]], row["purchases"], row["buyers"], row["purchases"] / most) for row in best
-    ]
+    return [Bought(shown[row["product_id"]], row["purchases"], row["buyers"], row["purchases"] / most) for row in best]
 
 
 def _prices(shop: Shop) -> tuple[charts.Chart | None, Both | None]:
@@ -182,5 +180,7 @@ def _prices(shop: Shop) -> tuple[charts.Chart | None, Both | None]:
         middle=money(spread["middle"], currency),
         high=money(spread["high"], currency),
     )
-    drawn = charts.draw(charts.prices(bins, say("prices.axis", currency=currency)), "prices", say("prices.title"), words)
+    drawn = charts.draw(
+        charts.prices(bins, say("prices.axis", currency=currency)), "prices", say("prices.title"), words
+    )
     return drawn, words

@@ -1,4 +1,4 @@
-"""Example recommendations: a few customers of different countries, what they bought lately, what they are shown next."""
+"""Example recommendations: customers of different countries, what they bought lately, what they are shown next."""
 
 from __future__ import annotations
 

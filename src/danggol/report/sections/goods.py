@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 LONGEST_TITLE = 140
 
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+"""Control characters, which HTML does not allow."""
+
 
 @dataclass(frozen=True)
 class Good:
@@ -27,6 +31,7 @@ class Good:
     category: str
     picture: str | None
     address: str
+    listed: bool = True
 
 
 def goods(shop: Shop, pictures: Pictures, ids: Iterable[str | None]) -> dict[str, Good]:
@@ -37,7 +42,7 @@ def goods(shop: Shop, pictures: Pictures, ids: Iterable[str | None]) -> dict[str
     asked = pl.DataFrame({"product_id": wanted}, schema={"product_id": pl.String})
     found = {}
     for row in rows(shop, "goods", asked):
-        title = " ".join((row["title"] or "").split()) or row["product_id"]
+        title = " ".join(_UNSEEN.sub(" ", row["title"] or "").split()) or row["product_id"]
         found[row["product_id"]] = Good(
             row["product_id"],
             title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1].rstrip() + "…",
@@ -45,6 +50,7 @@ def goods(shop: Shop, pictures: Pictures, ids: Iterable[str | None]) -> dict[str
             row["category"] or "",
             pictures.uri(row["image"]),
             web_address(row["image"]),
+            listed=row["listed"],
         )
     return found
 

@@ -37,7 +37,7 @@ def findings(contents: Contents, prediction: Prediction | None, examples: Exampl
 
 
 def _group(prediction: Prediction, group: Group) -> Finding | None:
-    ours, peer = group.ours, group.peer
+    ours, peer = group.ours, group.rival
     if ours is None or ours.value is None:
         return None
     metric = term("metric", prediction.metric)

@@ -29,6 +29,9 @@ FEW_CUSTOMERS = 30
 Verdict = Literal["ahead", "level", "behind", "unknown"]
 
 
+_HARDNESS: dict[Verdict, int] = {"behind": 0, "level": 1, "unknown": 2, "ahead": 3}
+
+
 @dataclass(frozen=True)
 class Figure:
     """A figure with its interval and, for another model, ours minus it on the same customers."""
@@ -83,6 +86,12 @@ class Group:
     def peer(self) -> Figure | None:
         """The best of the other models."""
         return next((one for one in self.figures if not one.ours and one.value is not None), None)
+
+    @property
+    def rival(self) -> Figure | None:
+        """The other model that ours has the hardest time with: one that is ahead, else level, else the best."""
+        others = [one for one in self.figures if not one.ours and one.value is not None]
+        return min(others, key=lambda one: _HARDNESS[one.verdict], default=None)
 
 
 @dataclass(frozen=True)
@@ -191,7 +200,13 @@ def _told(one: Figure) -> Both:
 def _frame(points: Sequence[tuple[str, Figure, str]]) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            (name, one.value, one.value if one.low is None else one.low, one.value if one.high is None else one.high, role)
+            (
+                name,
+                one.value,
+                one.value if one.low is None else one.low,
+                one.value if one.high is None else one.high,
+                role,
+            )
             for name, one, role in points
         ],
         schema={"name": pl.String, "value": pl.Float64, "low": pl.Float64, "high": pl.Float64, "role": pl.String},
@@ -210,7 +225,9 @@ def _table(
     best = {
         metric: ranked[0].model
         for metric in metrics
-        if (ranked := _sorted([one for one in cells.values() if one.metric == metric and one.value is not None], metric))
+        if (
+            ranked := _sorted([one for one in cells.values() if one.metric == metric and one.value is not None], metric)
+        )
     }
     table = []
     for model in [one.model for one in order] + rest:
@@ -244,7 +261,7 @@ def _unsure(one: Figure) -> bool:
 def _place_chart(places: Sequence[Place], metric: str, ours: Figure | None) -> charts.Chart | None:
     if not places:
         return None
-    points = [(place.code, place.ours, "faint" if place.unsure else "peer") for place in places[:40]]
+    points = [(place.code, place.ours, "faint" if place.unsure else "place") for place in places[:40]]
     named = {place.code: place.name for place in places[:40]}
     if ours is not None and ours.value is not None:
         points.append(("all", ours, "ours"))

@@ -53,7 +53,7 @@ def arguments(args: Any) -> dict[str, str]:
 
 def _worded(name: str, value: str, goods: Mapping[str, Good]) -> Any:
     """A product's title for its id, a country's name for its code, a whole number as a number."""
-    if value in goods:
+    if value in goods and goods[value].listed:
         title = goods[value].title
         return title if len(title) <= LONGEST_VALUE else title[: LONGEST_VALUE - 1] + "…"
     if name.endswith("country") and value in COUNTRIES:

@@ -23,7 +23,13 @@ told AS (
     FROM products AS p
     INNER JOIN wanted AS w ON w.product_id = p.product_id
 )
-SELECT w.product_id, left(t.title, 400) AS title, t.language, t.category, r.image
+SELECT
+    w.product_id,
+    left(t.title, 400) AS title,
+    t.language,
+    t.category,
+    r.image,
+    t.product_id IS NOT NULL AS listed
 FROM wanted AS w
 LEFT JOIN told AS t ON t.product_id = w.product_id AND t.place = 1
 LEFT JOIN ranked AS r ON r.product_id = w.product_id AND r.place = 1
