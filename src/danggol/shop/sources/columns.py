@@ -123,11 +123,11 @@ def _mapped(text: pl.Expr, words: Mapping[str, str]) -> pl.Expr:
 def _entries(rule: ColumnRule, rows: pl.DataFrame) -> pl.Series:
     """A map from headings to what the columns hold, or from a JSON object that one column holds."""
     if rule.columns:
+        short = [name.rsplit(".", 1)[-1] for name in rule.columns]
+        keys = short if len(set(short)) == len(short) else rule.columns
         entries = [
-            pl.when(pl.col(name).is_not_null()).then(
-                pl.struct(pl.lit(name.rsplit(".", 1)[-1]).alias("key"), pl.col(name).alias("value"))
-            )
-            for name in rule.columns
+            pl.when(pl.col(name).is_not_null()).then(pl.struct(pl.lit(key).alias("key"), pl.col(name).alias("value")))
+            for name, key in zip(rule.columns, keys, strict=True)
         ]
         found = rows.select(pl.concat_list(entries).list.drop_nulls().alias("map"))
         return found.select(pl.when(pl.col("map").list.len() > 0).then("map")).to_series()
@@ -211,6 +211,8 @@ def _number(
     values = read_numbers(text, decimal)
     if rule.per:
         values /= read_numbers(rows[rule.per], decimal)
+    if rule.times:
+        values *= read_numbers(rows[rule.times], decimal)
     values = values.abs() if rule.absolute else values
     values = values * rule.scale if rule.scale != 1 else values
     frame = pl.DataFrame({"n": values})

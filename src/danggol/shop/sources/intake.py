@@ -153,6 +153,29 @@ class Intake:
         self._done(table, written)
         return written
 
+    def merge(self, table: str, select: str) -> int:
+        """Like :meth:`derive`, but rows of an appended table are completed; how many rows are new or were completed.
+
+        Where both have a value, the new one stands. All columns are those of the schema.
+        """
+        if not self.adds_to(table):
+            return self.derive(table, select)
+        self._reach("rows staged")
+        schema = SCHEMAS[table]
+        both = ", ".join(f'coalesce(new."{c.name}", old."{c.name}") AS "{c.name}"' for c in schema.columns)
+        query = (
+            f"WITH new AS (SELECT *, true AS here FROM ({select})) SELECT {both}, new.here AS __here__ "
+            f"FROM new FULL JOIN {table} old ON {_same(schema.key)} ORDER BY {_names(schema.key)}"
+        )
+        writer, written = self.run.writer(table), 0
+        for batch in self._engine.stream(query, self._relations(), size=50_000):
+            rows = pl.DataFrame(batch)
+            written += int(rows["__here__"].sum())
+            self._seen(rows.filter("__here__"))
+            writer.add(rows.drop("__here__"))
+        self._done(table, written)
+        return written
+
     def adds_to(self, table: str) -> bool:
         """Whether the new rows of a table come to rows that are there, which SQL then sees under the table's name."""
         return self.mode == "append" and self.run.shop.has(table)

@@ -71,6 +71,8 @@ class ColumnRule:
     absolute: bool = False
     per: str = ""
     """A column to divide the number by, such as the quantity."""
+    times: str = ""
+    """A column to multiply the number by."""
     sum: bool = False
     """Of a merged table: add the rows' numbers up."""
     split: str = ""
@@ -82,7 +84,7 @@ class ColumnRule:
     def sources(self) -> tuple[str, ...]:
         """The file's columns it reads."""
         one = (self.column,) if self.column else ()
-        return (*one, *self.columns, *((self.per,) if self.per else ()))
+        return (*one, *self.columns, *(name for name in (self.per, self.times) if name))
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ class Mapping:
                 reader.fail(f"there is no table '{table}'{_near(table, SOURCE_TABLES)}", table)
             for one in given if isinstance(given, list) else [given]:
                 tables.append(reader.table(table, one, main=not tables))
+        reader.check_repeats(tables)
         if not tables:
             raise UsageError(f"{name} fills no table; add one, such as [events], with its columns")
         return cls(tuple(tables), file, name=name)
@@ -228,12 +231,22 @@ class _Reader:
         for column in given:
             if column not in known and not schema.open:
                 self.fail(f"table '{table}' has no column '{column}'{_near(column, known)}", table, column)
+        for column in sorted({"file", "row", "record"} & set(given)):
+            self.fail(f"'{column}' is the importer's own name; choose another for the column", table, column)
         rule = TableRule(table, {name: self.column(schema, name, value) for name, value in given.items()}, keep)
         for column in (*schema.required, *schema.key):
             optional_key = column in schema.key and column not in schema.required
             if column not in rule.columns and column != rule.generated and not optional_key:
                 self.fail(f"table '{table}' needs the column '{column}'; say which of the file's it is", table)
         return rule
+
+    def check_repeats(self, tables: Sequence[TableRule]) -> None:
+        """See that no two rules can give a table two rows with the same key."""
+        for place, rule in enumerate(tables):
+            several = sum(other.table == rule.table for other in tables) > 1
+            if rule.keep == "all" and not rule.generated and (place or several):
+                where = "stands several times" if several else "is not the main table (the first)"
+                self.fail(f"'{rule.table}' {where}, so keep is latest or first for it", rule.table, "keep")
 
     def column(self, schema: Schema, name: str, given: Any) -> ColumnRule:
         table = schema.name
@@ -268,8 +281,8 @@ class _Reader:
         if rule.type and column is not None:
             self.fail(f"the type of '{name}' is {column.type}; 'type' is for columns of your own", table, name)
         numeric = column.type in _NUMBERS if column else rule.type == "number"
-        if not numeric and (rule.per or rule.sum or rule.absolute or rule.scale != 1):
-            self.fail(f"'{name}' is no number, so per, sum, absolute and scale say nothing of it", table, name)
+        if not numeric and (rule.per or rule.times or rule.sum or rule.absolute or rule.scale != 1):
+            self.fail(f"'{name}' is no number, so per, times, sum, absolute and scale say nothing of it", table, name)
         timely = column.type in {"timestamp", "date"} if column else rule.type == "time"
         if rule.format and not timely:
             self.fail(f"'{name}' is no time, so format says nothing of it", table, name)

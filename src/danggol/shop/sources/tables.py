@@ -91,6 +91,7 @@ class DelimitedRows:
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
         """The rows, ``size`` at a time."""
+        self.file.blank = 0
         return self.file.batches(size)
 
 
