@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from danggol.errors import DataError, UsageError
 from danggol.progress import stage
 from danggol.shop.engine import SQL_TYPES, DuckDBEngine, first_line
-from danggol.shop.rules import MEANINGS, PICTURE_COLUMNS, RowRule, literal, quote, row_rules, stripped
+from danggol.shop.rules import MEANINGS, PICTURE_COLUMNS, RowRule, blank, literal, padded, quote, row_rules
 from danggol.shop.schemas import SCHEMAS, Column, Schema
 
 if TYPE_CHECKING:
@@ -282,25 +282,20 @@ def _decodes(path: Path, table: str, found: _Found) -> bool:
 def _check_rows(
     connection: duckdb.DuckDBPyConnection, part: _Part, others: dict[str, _Part], found: _Found, now: datetime
 ) -> None:
-    """Count what breaks each rule in one pass over the table, then fetch examples of what was found."""
-    rules = list(row_rules(part.schema, part.usable, now))
-    counts: tuple[int, ...] = ()
-    if rules:
-        sums = ", ".join(f"count(*) FILTER (WHERE {rule.bad})" for rule in rules)
-        counts = connection.execute(f"SELECT {sums} FROM {part.view}").fetchall()[0]
-    for rule, count in zip(rules, counts, strict=True):
-        if count:
-            _add_rows(connection, part, rule, f"{part.view} WHERE {rule.bad}", count, found)
+    """Count what breaks each rule, which reads little where a file's statistics rule it out, and fetch examples."""
+    for rule in row_rules(part.schema, part.usable, now):
+        _add_rows(connection, part, rule, f"{part.view} WHERE {rule.bad}", found)
     for column in part.schema.columns:
         if column.refers and column.name in part.usable:
             _check_reference(connection, part, column, others, found)
     _check_duplicates(connection, part, found)
 
 
-def _add_rows(
-    connection: duckdb.DuckDBPyConnection, part: _Part, rule: RowRule, source: str, count: int, found: _Found
-) -> None:
-    """Report a rule broken by ``count`` rows of ``source``."""
+def _add_rows(connection: duckdb.DuckDBPyConnection, part: _Part, rule: RowRule, source: str, found: _Found) -> None:
+    """Report a rule that every row of ``source`` breaks."""
+    count = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
+    if not count:
+        return
     rows = connection.execute(
         f"SELECT row_, left({quote(rule.column)}::VARCHAR, {_SHOWN}) FROM {source} ORDER BY row_ LIMIT {found.examples}"
     ).fetchall()
@@ -314,13 +309,16 @@ def _check_reference(
     if table not in others or key not in others[table].usable:
         return
     name = quote(column.name)
-    source = (
-        f"{part.view} WHERE {name} IS NOT NULL AND {stripped(column.name)} = {name} AND {name} <> '' AND NOT EXISTS "
-        f"(SELECT 1 FROM {others[table].view} AS other WHERE other.{quote(key)} = {part.view}.{name})"
+    connection.execute(
+        f"CREATE OR REPLACE TEMP TABLE unknown_ AS SELECT {name}, count(*) AS count_ FROM {part.view} "
+        f"ANTI JOIN {others[table].view} AS other ON other.{quote(key)} = {part.view}.{name} "
+        f"WHERE {name} IS NOT NULL GROUP BY {name}"
     )
-    count = connection.execute(f"SELECT count(*) FROM {source}").fetchall()[0][0]
+    connection.execute(f"DELETE FROM unknown_ WHERE {padded(column.name)} OR {blank(column.name)}")
+    count = connection.execute("SELECT coalesce(sum(count_), 0) FROM unknown_").fetchall()[0][0]
     if count:
-        _add_rows(connection, part, RowRule("unknown_id", column.name, ""), source, count, found)
+        source = f"{part.view} SEMI JOIN unknown_ USING ({name})"
+        _add_rows(connection, part, RowRule("unknown_id", column.name, ""), source, found)
 
 
 def _check_duplicates(connection: duckdb.DuckDBPyConnection, part: _Part, found: _Found) -> None:

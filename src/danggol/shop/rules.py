@@ -65,8 +65,8 @@ PICTURE_COLUMNS = {
 
 _INTERVALS = (("low", "high"), ("difference_low", "difference_high"))
 _FORMATS = {"country": COUNTRIES, "language": LANGUAGES, "currency": CURRENCIES}
-_SPACES = " \t\n\r\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b\u2028\u2029"
-_SPACES += "\u202f\u205f\u3000\ufeff"
+_SPACE = r"[\s\v\p{Z}\x{200B}\x{FEFF}]"
+"""White space of any language, as DuckDB's regular expressions write it."""
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def stripped(column: str) -> str:
-    """The SQL of a text without the white space (of any language) around it."""
-    return f"trim({quote(column)}, {literal(_SPACES)})"
+def blank(column: str) -> str:
+    """The SQL condition that a text holds nothing but white space."""
+    return f"regexp_full_match({quote(column)}, '{_SPACE}*')"
+
+
+def padded(column: str) -> str:
+    """The SQL condition that a text begins or ends with white space."""
+    return f"regexp_matches({quote(column)}, '^{_SPACE}|{_SPACE}$')"
 
 
 def is_id(column: Column) -> bool:
@@ -117,10 +122,9 @@ def _of_text(column: Column, in_key: bool, in_picture: bool) -> Iterator[RowRule
     if column.type != "string":
         return
     if is_id(column) or column.required or in_picture:
-        yield RowRule("blank", column.name, f"{stripped(column.name)} = ''")
+        yield RowRule("blank", column.name, blank(column.name))
     if is_id(column) or (column.required and in_key):
-        padded = f"{stripped(column.name)} <> {name} AND {stripped(column.name)} <> ''"
-        yield RowRule("padded", column.name, padded)
+        yield RowRule("padded", column.name, f"{padded(column.name)} AND NOT {blank(column.name)}")
     if column.one_of:
         known = ", ".join(map(literal, column.one_of))
         yield RowRule("not_one_of", column.name, f"{name} NOT IN ({known})")
