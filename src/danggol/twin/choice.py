@@ -17,8 +17,10 @@ The noise of the logit is what keeps shoppers from being transparent. ``centre``
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from danggol.twin.goods import SCENES, Goods
 from danggol.twin.lists import Shown, Visits
@@ -53,9 +55,9 @@ class Chosen:
     dwell: Floats
 
 
-def logistic(x: Floats) -> Floats:
+def logistic(x: NDArray[np.floating[Any]]) -> Floats:
     """1 / (1 + exp(-x)), without overflow."""
-    y: Floats = 0.5 * (1 + np.tanh(0.5 * x))
+    y: Floats = 0.5 * (1 + np.tanh(0.5 * x.astype(np.float64)))
     return y
 
 
@@ -107,7 +109,7 @@ def settle(u: Single, visits: Visits, shown: Shown, people: People, parameters: 
     """The centre and the intercept at which the pilot's visits convert as often as the market says."""
     centre = float(u.mean())
     value = u - centre - parameters.choice.position * np.log1p(shown.place)
-    lean = people.propensity[visits.customer].astype(np.float64)
+    lean = people.propensity[visits.customer]
     inclusive = _inclusive(value, shown.visit, len(visits), parameters.choice.nest)
     low, high = -40.0, 40.0
     for _ in range(60):
@@ -143,9 +145,9 @@ def choose(
     settings, number = parameters.choice, len(shown)
     u = u - np.float32(level.centre)
     drop = settings.position * np.log1p(shown.place)
-    value = u - drop
+    value: Floats = (u - drop).astype(np.float64)
     inclusive = _inclusive(value, shown.visit, len(visits), settings.nest)
-    lean = people.propensity[visits.customer].astype(np.float64)
+    lean = people.propensity[visits.customer]
     p_any = logistic(settings.nest * inclusive + level.intercept + lean)
     p_first = p_any[shown.visit] * np.exp(value / settings.nest - inclusive[shown.visit])
     p_also = logistic(settings.add_on + value)

@@ -113,7 +113,8 @@ def _overlay(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any
 
 def _sentence(error: ValidationError, text: str, where: str, own: Mapping[str, Any]) -> str:
     """One sentence for the first thing that is wrong: file, line, parameter, reason."""
-    first = error.errors()[0]
+    # A misspelt name leaves the right one missing too: the misspelling is what to say.
+    first = min(error.errors(), key=lambda one: one["type"] == "missing")
     path = tuple(first["loc"])
     line = line_of(text, path)
     name = ".".join(str(part) for part in path) or "the file"

@@ -1,0 +1,264 @@
+import datetime as dt
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+
+from danggol.errors import UsageError
+from danggol.shop import Shop
+from danggol.twin import Market, simulate
+from danggol.twin.simulate import World
+from danggol.twin.truth import Transparency
+
+TABLES = {
+    "products",
+    "product_images",
+    "offers",
+    "customers",
+    "events",
+    "orders",
+    "fx",
+    "calendar",
+}
+
+
+@pytest.fixture(scope="module")
+def events(small) -> pl.DataFrame:
+    return small.shop.read("events")
+
+
+def _kind(events: pl.DataFrame, kind: str) -> pl.DataFrame:
+    return events.filter(pl.col("kind") == kind)
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(small, small_again, small_other_seed):
+    first, again, other = small.tables(), small_again.tables(), small_other_seed.tables()
+    assert {name.split("/")[0] for name in first} == TABLES | {"images", "truth"}
+    assert first.keys() == again.keys()
+    assert [name for name in first if first[name] != again[name]] == []
+    same = {name for name in first if first[name] == other.get(name)}
+    # The countries and the sale days are the market's, whatever the seed.
+    assert {name.split("/")[0] for name in same} <= {"calendar", "truth"}
+    assert not any("choices" in name or "products" in name for name in same)
+
+
+def test_the_tables_pass_every_check(small):
+    assert small.shop.check() == []
+
+
+def test_the_figures_are_those_of_the_tables(small, events):
+    rows = {name: info.rows for name, info in small.shop.tables().items() if name in TABLES}
+    assert small.figures["tables"] == rows
+    assert small.figures["events"] == dict(events["kind"].value_counts().iter_rows())
+    assert small.figures["visits"] == events["session_id"].n_unique() - 1
+    assert small.figures["seconds"] > 0
+
+
+def test_ids_refer_to_rows_that_exist(small, events):
+    for column, table in (("customer_id", "customers"), ("product_id", "products"), ("order_id", "orders")):
+        known = small.shop.read(table, [column])[column]
+        used = events[column].drop_nulls()
+        assert used.is_in(known.implode()).all(), column
+    pictures = small.shop.read("product_images")
+    assert events["image_shown"].drop_nulls().is_in(pictures["image"].implode()).all()
+    assert set(small.shop.read("products")["product_id"]) == set(pictures["product_id"])
+
+
+def test_what_is_bought_was_shown_and_viewed_before_in_the_same_visit(events):
+    keys = ["session_id", "product_id"]
+    bought = _kind(events, "purchase")
+    for earlier in ("impression", "view", "cart"):
+        there = _kind(events, earlier).select(*keys, before="ts")
+        joined = bought.join(there, on=keys, how="left")
+        assert len(joined) == len(bought)
+        assert (joined["before"] <= joined["ts"]).all(), earlier
+    assert bought["customer_id"].null_count() == 0
+    assert bought["order_id"].null_count() == 0
+
+
+def test_what_comes_back_was_bought_and_delivered_before(small, events):
+    back = _kind(events, "return")
+    bought = _kind(events, "purchase").select("order_id", "product_id", "customer_id", "quantity", paid="ts")
+    orders = small.shop.read("orders", ["order_id", "delivered_at"])
+    joined = back.join(bought, on=["order_id", "product_id", "customer_id", "quantity"], how="left").join(
+        orders, on="order_id"
+    )
+    assert len(joined) == len(back) > 0
+    assert (joined["ts"] > joined["delivered_at"]).all()
+    assert (joined["delivered_at"] > joined["paid"]).all()
+    assert back.select("order_id", "product_id").is_duplicated().sum() == 0
+
+
+def test_propensities_are_probabilities_of_the_impressions_only(events):
+    logged = events.filter(pl.col("propensity").is_not_null())
+    assert set(logged["kind"]) == {"impression"}
+    assert len(logged) == len(_kind(events, "impression"))
+    assert logged["propensity"].is_between(0, 1, closed="right").all()
+    assert logged.select("list_id", "product_id").is_duplicated().sum() == 0
+    places = logged.group_by("list_id").agg(pl.len(), last=pl.col("position").max())
+    assert (places["last"] + 1 == places["len"]).all()
+
+
+def test_events_are_in_order_of_time_and_end_in_the_past(small, events):
+    assert events["ts"].is_sorted()
+    assert events["event_id"].is_sorted()
+    assert events["event_id"].is_unique().all()
+    start, end = dt.datetime(2025, 8, 10, 15, tzinfo=dt.UTC), dt.datetime(2025, 12, 28, 15, tzinfo=dt.UTC)
+    assert start <= events["ts"].min() < events["ts"].max() < end
+    joined = events.join(small.shop.read("customers", ["customer_id", "joined_at"]), on="customer_id")
+    assert (joined["ts"] > joined["joined_at"]).all()
+    listed = events.join(small.shop.read("products", ["product_id", "listed_at"]), on="product_id")
+    assert (listed["ts"] > listed["listed_at"]).all()
+
+
+def test_an_event_costs_what_the_offer_of_its_moment_says(small, events):
+    shown = events.filter(pl.col("kind").is_in(["impression", "view", "cart"]))
+    offers = small.shop.read("offers").sort("valid_from")
+    joined = shown.join_asof(
+        offers.select(
+            "product_id", "country", "valid_from", "valid_to", "currency", local="price", free="free_shipping"
+        ),
+        left_on="ts",
+        right_on="valid_from",
+        by=["product_id", "country"],
+        check_sortedness=False,
+    )
+    assert joined["local"].null_count() == 0
+    assert (joined["valid_to"].is_null() | (joined["ts"] < joined["valid_to"])).all()
+    assert (joined["free"] == joined["free_shipping"]).all()
+    days = joined.with_columns(date=pl.col("ts").dt.convert_time_zone("Asia/Seoul").dt.date())
+    priced = days.join(small.shop.read("fx"), on=["date", "currency"])
+    assert len(priced) == len(shown)
+    assert np.allclose(priced["local"] * priced["rate"], priced["price"], atol=1e-3)
+
+
+def test_an_order_costs_its_lines_and_shipping(small, events):
+    bought = _kind(events, "purchase").group_by("order_id").agg(value=(pl.col("price") * pl.col("quantity")).sum())
+    orders = small.shop.read("orders").join(bought, on="order_id")
+    local = pl.col("ts").dt.convert_time_zone("Asia/Seoul").dt.date()
+    priced = orders.with_columns(date=local).join(small.shop.read("fx"), on=["date", "currency"])
+    assert len(priced) == len(orders) == len(bought)
+    # A visit over midnight is priced at the rate of the day before.
+    assert (priced["total"] * priced["rate"] > 0.97 * priced["value"]).all()
+    home = orders.filter(pl.col("currency") == "KRW")
+    fees = small.shop.read("offers").filter(pl.col("currency") == "KRW")["shipping_fee"].unique()
+    assert (home["total"] - home["value"]).round(2).is_in(fees.implode()).all()
+
+
+@pytest.mark.parametrize("which", ["small", "small_again", "small_other_seed"])
+def test_shoppers_are_not_transparent(which, request):
+    simulated = request.getfixturevalue(which)
+    choices = pl.read_parquet(simulated.truth("choices"))
+    exact = _auc(choices["p_buy"].to_numpy(), choices["bought"].to_numpy())
+    assert 0.75 <= exact <= 0.85
+    assert simulated.figures["choice_auc"] == pytest.approx(exact, abs=1e-3)
+
+
+def _auc(score: np.ndarray, outcome: np.ndarray) -> float:
+    from scipy.stats import rankdata
+
+    ranks, positive = rankdata(score), int(outcome.sum())
+    return (ranks[outcome].sum() - positive * (positive + 1) / 2) / positive / (len(outcome) - positive)
+
+
+@pytest.mark.parametrize(("market", "seed", "scale"), [("small", 7, 2.0), ("default", 0, 0.2), ("default", 3, 0.2)])
+def test_moments_of_other_seeds_and_sizes_are_those_of_a_shop(market, seed, scale):
+    world, seen = World(Market.load(market), seed, scale, "KRW"), Transparency()
+    orders, bought = [], []
+    for week in range(world.clock.weeks):
+        rows, _ = world.step(week)
+        seen.add(rows.choices)
+        orders.append(rows.orders)
+        bought.append(rows.events.filter(pl.col("kind").is_in(["purchase", "return"])))
+    order, line = pl.concat(orders), pl.concat(bought)
+    assert 0.75 <= seen.auc() <= 0.85
+    assert 0.01 <= len(order) / world.journal.visits <= 0.05
+    assert 0.3 <= 1 - order["customer_id"].n_unique() / len(order) <= 0.8
+    assert 0.02 <= (line["kind"] == "return").mean() <= 0.12
+    sold = line.filter(pl.col("kind") == "purchase")["product_id"].value_counts()["count"].sort(descending=True)
+    assert sold.head(max(1, len(world.goods) // 5)).sum() >= 0.5 * sold.sum()
+
+
+def test_conversion_repeat_purchases_and_popularity_are_those_of_a_shop(small, events):
+    orders = small.shop.read("orders")
+    assert 0.01 <= small.figures["conversion"] <= 0.05
+    again = _kind(events, "purchase").group_by("customer_id", "product_id").agg(pl.col("order_id").n_unique())
+    assert (again["order_id"] > 1).sum() >= 20
+    assert orders.group_by("customer_id").len()["len"].max() >= 8
+    visits = events.group_by("customer_id").agg(pl.col("session_id").n_unique())["session_id"].sort(descending=True)
+    assert visits.head(len(visits) // 5).sum() >= 0.4 * visits.sum()
+
+
+def test_the_truth_is_calibrated_and_joins_the_events(small, events):
+    choices = pl.read_parquet(small.truth("choices"))
+    shown = _kind(events, "impression")
+    assert choices["event_id"].to_list() == shown["event_id"].to_list()
+    known = shown["customer_id"].is_not_null()
+    assert (choices.filter(known)["customer_id"] == shown.filter(known)["customer_id"]).all()
+    bought = shown.join(
+        _kind(events, "purchase").select("session_id", "product_id", did=True),
+        on=["session_id", "product_id"],
+        how="left",
+    )["did"].fill_null(value=False)
+    assert (bought == choices["bought"]).all()
+    viewed = shown.join(
+        _kind(events, "view").select("list_id", "product_id", did=True), on=["list_id", "product_id"], how="left"
+    )["did"].fill_null(value=False)
+    for truth, did in ((choices["p_buy"], bought), (choices["p_view"], viewed)):
+        assert truth.is_between(0, 1).all()
+        for low, high in ((0, 0.5), (0.5, 0.8), (0.8, 0.95), (0.95, 1)):
+            inside = truth.is_between(truth.quantile(low), truth.quantile(high))
+            chance = truth.filter(inside)
+            spread = float((chance * (1 - chance)).sum()) ** 0.5
+            # Showings of a visit compete, so the spread of independent ones is no more than a guide.
+            assert abs(did.filter(inside).sum() - chance.sum()) < 5 * spread + 1
+
+
+def test_returns_follow_their_true_probability(small, events):
+    truth = pl.read_parquet(small.truth("purchases"))
+    bought = _kind(events, "purchase")
+    assert truth["event_id"].to_list() == bought["event_id"].to_list()
+    back = len(_kind(events, "return"))
+    assert 0.3 * truth["p_return"].sum() < back < 1.5 * truth["p_return"].sum()
+
+
+def test_a_shop_with_tables_is_left_alone_unless_told(tmp_path):
+    market = tmp_path / "tiny.toml"
+    market.write_text(
+        'format = 1\nbase = "small"\nname = "tiny"\n[size]\ncustomers = 30\nproducts = 30\nweeks = 2\n', "utf8"
+    )
+    first = simulate(tmp_path / "shop", market)
+    before = Shop.open(tmp_path / "shop").read("events")
+    with pytest.raises(UsageError, match=r"already holds .*events.*--replace"):
+        simulate(tmp_path / "shop", market, seed=1)
+    shop = Shop.open(tmp_path / "shop")
+    assert shop.read("events").equals(before)
+    shop.write("reviews", pl.DataFrame({"review_id": ["r"], "text": ["old"]}))
+    second = simulate(shop, market, seed=1, replace=True)
+    assert second["tables"]["events"] != first["tables"]["events"] or not shop.read("events").equals(before)
+    assert not shop.has("reviews")
+    assert shop.check() == []
+
+
+def test_a_shop_may_report_in_another_currency_of_the_market_but_not_in_an_unknown_one(tmp_path):
+    market = tmp_path / "tiny.toml"
+    market.write_text('format = 1\nbase = "small"\n[size]\ncustomers = 30\nproducts = 30\nweeks = 2\n', "utf8")
+    shop = Shop.create(tmp_path / "usd", timezone="UTC", currency="USD")
+    simulate(shop, market)
+    assert 1 < shop.read("events")["price"].drop_nulls().median() < 200
+    other = Shop.create(tmp_path / "chf", timezone="UTC", currency="CHF")
+    with pytest.raises(UsageError, match="reports in CHF"):
+        simulate(other, market)
+    for scale, seed in ((0, 0), (1, -1)):
+        with pytest.raises(UsageError, match="scale must lie above 0"):
+            simulate(tmp_path / "none", market, seed=seed, scale=scale)
+    assert not (tmp_path / "none").exists()
+
+
+def test_pictures_decode_and_have_the_size_of_the_market(small):
+    for image in small.shop.read("product_images")["image"]:
+        with Image.open(small.shop.resolve(image)) as picture:
+            picture.load()
+            assert picture.size == (96, 96)
+            assert picture.format == "JPEG"
