@@ -24,6 +24,7 @@ LABELS = 122
 GUTTER = 44
 """Plot width, room for names, room for counts, in the drawing's units; drawn a little larger on a wide page."""
 ENLARGED = 1.14
+_SHORT = "datum.value < 1000 ? datum.value : format(datum.value, '~s')"
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def weeks(frame: pl.DataFrame, kinds: Sequence[str]) -> Callable[[Language], Any
                 x=alt.X("week:T", axis=axis),
                 y=alt.Y(
                     "events:Q",
-                    axis=alt.Axis(format="~s", tickCount=2, minExtent=GUTTER, maxExtent=GUTTER),
+                    axis=alt.Axis(labelExpr=_SHORT, tickCount=2, minExtent=GUTTER, maxExtent=GUTTER),
                     title=None,
                     scale=alt.Scale(zero=True),
                 ),
@@ -94,7 +95,7 @@ def prices(bins: pl.DataFrame, axis: Both) -> Callable[[Language], Any]:
                     "purchases:Q",
                     axis=alt.Axis(
                         title=say("kind.purchase").of(language),
-                        format="~s",
+                        labelExpr=_SHORT,
                         tickCount=4,
                         minExtent=GUTTER,
                         maxExtent=GUTTER,

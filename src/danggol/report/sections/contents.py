@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Facts:
-    """How much there is; times are local."""
+    """How much there is; times are local; regulars bought on two or more days."""
 
     products: int
     customers: int
@@ -30,6 +30,7 @@ class Facts:
     events: int
     purchases: int
     buyers: int
+    regulars: int
     orders: int
     products_bought: int
     first_at: datetime | None
@@ -88,7 +89,7 @@ def gather(shop: Shop, pictures: Pictures) -> Contents:
     """Read the section's figures from the shop."""
     zone = shop.config.timezone
     counted = rows(shop, "facts", zone=zone)[0]
-    places = rows(shop, "countries", zone=zone, currency=shop.config.currency)
+    places = rows(shop, "countries")
     listed = counted.pop("listed_customers")
     active = counted.pop("active_customers")
     facts = Facts(customers=listed or active, countries=sum(1 for row in places if row["country"]), **counted)
@@ -162,7 +163,7 @@ def _top(shop: Shop, pictures: Pictures) -> list[Bought]:
 
 def _prices(shop: Shop) -> tuple[charts.Chart | None, Both | None]:
     currency = shop.config.currency
-    found = rows(shop, "prices", zone=shop.config.timezone, currency=currency)
+    found = rows(shop, "prices")
     if not found:
         return None, None
     bins = pl.DataFrame(

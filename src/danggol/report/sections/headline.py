@@ -28,7 +28,7 @@ def findings(contents: Contents, prediction: Prediction | None, examples: Exampl
     if prediction is not None:
         found += [_group(prediction, group) for group in prediction.groups if group.part in {"all", "new"}]
         found.append(_places(prediction))
-    found.append(_market(contents))
+    found += [_regulars(contents), _market(contents)]
     if examples is not None:
         found.append(_lists(examples))
     if contents.rejected:
@@ -87,6 +87,16 @@ def _places(prediction: Prediction) -> Finding | None:
 def _shown(place: Place) -> Both:
     told = f"{figure(place.ours.value)} {interval(place.ours.low, place.ours.high)}".strip()
     return Both(f"{place.name.en} {told}", f"{place.name.ko} {told}")
+
+
+def _regulars(contents: Contents) -> Finding | None:
+    buyers, regulars = contents.facts.buyers, contents.facts.regulars
+    if not buyers:
+        return None
+    return Finding(
+        say("found.regulars", share=percent(regulars / buyers)),
+        say("found.regulars_grounds", n=regulars, buyers=buyers),
+    )
 
 
 def _market(contents: Contents) -> Finding | None:

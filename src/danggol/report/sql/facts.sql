@@ -8,6 +8,16 @@ SELECT
     count(DISTINCT CASE WHEN kind = 'purchase' THEN customer_id END) AS buyers,
     count(DISTINCT CASE WHEN kind = 'purchase' THEN product_id END) AS products_bought,
     count(DISTINCT CASE WHEN kind = 'purchase' THEN order_id END) AS orders,
+    (
+        SELECT count(*)
+        FROM (
+            SELECT customer_id
+            FROM events
+            WHERE kind = 'purchase' AND customer_id IS NOT NULL
+            GROUP BY customer_id
+            HAVING count(DISTINCT CAST(ts AT TIME ZONE $zone AS DATE)) > 1
+        ) AS again
+    ) AS regulars,
     min(ts) AT TIME ZONE $zone AS first_at,
     max(ts) AT TIME ZONE $zone AS last_at
 FROM events

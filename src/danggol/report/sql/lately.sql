@@ -9,7 +9,7 @@ WITH bought AS (
 ranked AS (
     SELECT
         *,
-        row_number() OVER (PARTITION BY customer_id ORDER BY epoch_us(last_at) DESC, product_id) AS place
+        row_number() OVER (PARTITION BY customer_id ORDER BY last_at DESC, product_id) AS place
     FROM bought
 )
 SELECT customer_id, product_id, times, last_at AT TIME ZONE $zone AS last_at
