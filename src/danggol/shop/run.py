@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = "Data | Iterable[Data]"
 
+_OWN = frozenset(("tables", "runs", "journal.json", "shop.toml", ".staged", ".lock", ".lock-holder.json"))
 _GROUP_ROWS = 131_072
 _FILE_ROWS = 16 * _GROUP_ROWS
 
@@ -161,6 +162,8 @@ class Run:
         self.folder.mkdir(parents=True)
         self._writers: dict[str, TableWriter] = {}
         self._dropped: list[str] = []
+        self._purged: list[str] = []
+        self._removed: list[str] = []
 
     def writer(self, name: str, *, append: bool = False) -> TableWriter:
         """The streaming writer of a table, one a run; with ``append`` the present rows stay."""
@@ -193,20 +196,29 @@ class Run:
         schema_of(name)
         self._dropped.append(name)
 
+    def purge(self, name: str) -> None:
+        """Delete a table's old versions when the run is published, for what may not be kept."""
+        schema_of(name)
+        self._purged.append(name)
+
+    def remove_file(self, relative: str) -> None:
+        """Delete a file beside the tables when the run is published."""
+        self._beside(inside(self.shop.path, relative), self.shop.path)
+        self._removed.append(relative)
+
     def file_path(self, relative: str) -> Path:
         """Where to write a file that shall stand at ``relative`` inside the shop when the run is published."""
-        path = inside(self.folder / "files", relative)
-        if path.relative_to(self.folder / "files").parts[0] in {
-            "tables",
-            "runs",
-            "journal.json",
-            "shop.toml",
-            ".staged",
-        }:
-            raise DataError(
-                f"the path {relative!r} belongs to the shop's own files; choose another folder, such as images/"
-            )
+        root = self.folder / "files"
+        inside(self.shop.path, relative)
+        path = self._beside(inside(root, relative), root)
         path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def _beside(self, path: Path, root: Path) -> Path:
+        """The path, if it is not one of the shop's own files."""
+        if path.relative_to(root).parts[0] in _OWN:
+            own = str(path.relative_to(root))
+            raise DataError(f"the path '{own}' belongs to the shop's own files; choose another folder, such as images/")
         return path
 
     def add_file(self, relative: str, content: bytes) -> None:
@@ -249,7 +261,9 @@ class Run:
             "ended": datetime.now(UTC).isoformat(),
             "tables_written": staged,
         }
-        self.shop.versions.publish(self.id, staged, record, tuple(self._dropped))
+        self.shop.versions.publish(
+            self.id, staged, record, dropped=self._dropped, purged=self._purged, removed=self._removed
+        )
         return staged
 
     def discard(self) -> None:

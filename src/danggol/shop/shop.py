@@ -27,6 +27,7 @@ from danggol.shop.versions import SPILL, Versions, write_text
 
 if TYPE_CHECKING:
     from danggol.shop.checks import Violation
+    from danggol.shop.forget import ForgetReport
 
 FORMAT = 1
 
@@ -159,12 +160,12 @@ class Shop:
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """A whole table, or some columns; every column of the schema is there. DataError where there is no table."""
-        self._must_have(name)
+        self.require(name)
         return self.sql(f"SELECT {_list(columns)} FROM {name}")
 
     def batches(self, name: str, columns: Sequence[str] | None = None, size: int = 100_000) -> Iterator[pa.RecordBatch]:
         """A table's rows in batches, in order, without holding them all."""
-        self._must_have(name)
+        self.require(name)
         yield from self.engine.stream(f"SELECT {_list(columns)} FROM {name}", self.relations(), size=size)
 
     def runs(self) -> pl.DataFrame:
@@ -218,6 +219,12 @@ class Shop:
 
         return list(check(self).violations)
 
+    def forget(self, customer_id: str) -> ForgetReport:
+        """Remove a person from every table, old versions included. See :func:`danggol.shop.forget.forget`."""
+        from danggol.shop.forget import forget
+
+        return forget(self, customer_id)
+
     def _info(self, name: str, version: str) -> TableInfo:
         files = self.versions.files(name, version)
         try:
@@ -227,7 +234,8 @@ class Shop:
             raise DataError(f"table '{name}' in {files[0].parent} cannot be read: {error}") from error
         return TableInfo(name, version, rows, size, tuple(files))
 
-    def _must_have(self, name: str) -> None:
+    def require(self, name: str) -> None:
+        """DataError where the shop has no such table."""
         schema_of(name)
         if name != "runs" and name not in self.versions.current():
             there = ", ".join(self.versions.current()) or "none yet"

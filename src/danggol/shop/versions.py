@@ -13,7 +13,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -128,9 +128,19 @@ class Versions:
         return f"v{max(taken, default=0) + 1:06d}"
 
     def publish(
-        self, run_id: str, staged: Mapping[str, str], record: Mapping[str, Any], dropped: tuple[str, ...]
+        self,
+        run_id: str,
+        staged: Mapping[str, str],
+        record: Mapping[str, Any],
+        *,
+        dropped: Iterable[str] = (),
+        purged: Iterable[str] = (),
+        removed: Iterable[str] = (),
     ) -> None:
-        """Make the staged versions (table to version) of a run current, together; ``record`` goes to the manifest."""
+        """Make the staged versions (table to version) of a run current, together; ``record`` goes to the manifest.
+
+        ``dropped`` tables go away, the old versions of ``purged`` ones are deleted, and so are the ``removed`` files.
+        """
         staging = self.staging(run_id)
         _flush(staging)
         _on_stage("staged")
@@ -139,6 +149,7 @@ class Versions:
             (staging / "tables" / name).replace(self.tables / name / version)
         _on_stage("versions moved")
         journal = {"run_id": run_id, "tables": dict(staged), "dropped": list(dropped), "record": dict(record)}
+        journal |= {"purged": list(purged), "removed": list(removed)}
         write_text(self.journal, json.dumps(journal, ensure_ascii=False))
         _on_stage("journal written")
         self.finish()
@@ -161,6 +172,10 @@ class Versions:
         for name in journal["dropped"]:
             (self.tables / name / "CURRENT").unlink(missing_ok=True)
         _on_stage("current written")
+        for name in journal.get("purged", ()):
+            self._delete_old(name)
+        for relative in journal.get("removed", ()):
+            (self.root / relative).unlink(missing_ok=True)
         write_text(self.root / "runs" / f"{journal['run_id']}.json", json.dumps(journal["record"], ensure_ascii=False))
         _on_stage("recorded")
         self.journal.unlink(missing_ok=True)
@@ -176,14 +191,18 @@ class Versions:
 
     def sweep(self) -> tuple[int, int]:
         """Delete every version that is not current; how many versions and bytes went. The lock must be held."""
-        current, versions, size = self.current(), 0, 0
-        for folder in sorted(self.tables.iterdir()) if self.tables.is_dir() else []:
-            for version in sorted(folder.glob("v*")):
-                if version.is_dir() and version.name != current.get(folder.name):
-                    linked = [p for p in version.iterdir() if p.stat().st_nlink == 1]
-                    size += sum(p.stat().st_size for p in linked)
-                    shutil.rmtree(version)
-                    versions += 1
+        shutil.rmtree(self.root / ".staged" / SPILL, ignore_errors=True)
+        swept = [self._delete_old(path.name) for path in sorted(self.tables.glob("*")) if path.is_dir()]
+        return sum(versions for versions, _ in swept), sum(size for _, size in swept)
+
+    def _delete_old(self, name: str) -> tuple[int, int]:
+        """Delete a table's versions that are not current; how many versions and bytes went."""
+        current, versions, size = self.published().get(name), 0, 0
+        for version in sorted((self.tables / name).glob("v*")):
+            if version.is_dir() and version.name != current:
+                size += sum(path.stat().st_size for path in version.iterdir() if path.stat().st_nlink == 1)
+                shutil.rmtree(version)
+                versions += 1
         return versions, size
 
     @contextmanager
