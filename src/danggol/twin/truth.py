@@ -15,13 +15,13 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import danggol
 from danggol.twin.choice import Level
 from danggol.twin.countries import DIMENSIONS, countries, standard_scores
 from danggol.twin.goods import BACKGROUNDS, Goods
 from danggol.twin.market import Market
 from danggol.twin.people import TERMS, CountryWeights, People
 from danggol.twin.words import CATEGORIES, COLORS, MATERIALS, PATTERNS
+from danggol.version import __version__
 
 _CELLS = 8192
 
@@ -84,7 +84,7 @@ def market_json(market: Market, seed: int, scale: float, level: Level) -> bytes:
         "digest": market.digest,
         "seed": seed,
         "scale": scale,
-        "danggol": danggol.__version__,
+        "danggol": __version__,
         "centre": level.centre,
         "intercept": level.intercept,
         "parameters": market.parameters.model_dump(mode="json"),
