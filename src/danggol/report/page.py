@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-import danggol
 from danggol.errors import UsageError
 from danggol.progress import stage
 from danggol.report import words
 from danggol.report.pictures import Pictures
 from danggol.report.sections import contents, examples, headline, origin, prediction
+from danggol.version import __version__
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -82,7 +82,7 @@ def _render(**parts: Any) -> str:
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
         language="ko" if parts["shop"].config.languages[:1] == ("ko",) else "en",
-        version=danggol.__version__,
+        version=__version__,
         **parts,
     )
     return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
