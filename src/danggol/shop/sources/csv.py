@@ -102,11 +102,13 @@ SOURCE = CsvSource()
 
 
 def given_mapping(options: Options) -> Mapping:
-    """The mapping that the options name, or whose text they hold."""
-    said = options.get("mapping")
-    if not said:
+    """The mapping whose text the options hold, or whose file they name."""
+    text, path = options.get("mapping_text"), options.get("mapping")
+    if text:
+        return Mapping.parse(text)
+    if not path:
         raise UsageError("source 'csv' needs a mapping; pass --guess to have one proposed, or --mapping FILE")
-    return Mapping.parse(said) if "\n" in said else Mapping.load(said)
+    return Mapping.load(path)
 
 
 def _open(path: Path, mapping: Mapping) -> Rows:

@@ -59,6 +59,14 @@ def open_sheet(path: Path, wanted: str, heading_row: int) -> Sheet:
     return _below_headings(label, cells, heading_row)
 
 
+def filled_sheets(path: Path) -> dict[str, int]:
+    """The sheets of a workbook that hold rows, and how many; DataError where it cannot be read."""
+    check_zip_or_old(path)
+    workbook = _workbook(path)
+    sizes = {name: _cells(workbook, name, path).height for name in workbook.sheet_names}
+    return {name: size for name, size in sizes.items() if size}
+
+
 def check_zip_or_old(path: Path) -> None:
     """Bound what a workbook may unpack to; the old binary format is not compressed."""
     size = path.stat().st_size

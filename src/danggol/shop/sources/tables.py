@@ -62,6 +62,11 @@ def open_rows(path: Path, rule: FileRule, needed: Sequence[str] = ()) -> Rows:
     return DelimitedRows(text, rule.delimiter)
 
 
+def is_workbook(path: Path) -> bool:
+    """Whether a path holds an Excel workbook."""
+    return path.is_file() and _kind(path) == "xlsx"
+
+
 def _kind(path: Path) -> Kind:
     try:
         with path.open("rb") as file:
