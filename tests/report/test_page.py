@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import html
 import re
 from collections.abc import Callable
@@ -89,6 +91,14 @@ def test_nothing_is_loaded_from_outside(page: str, outline: Outline) -> None:
     assert "url(" not in style[1]
     assert "@import" not in style[1]
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
+
+
+def test_only_its_own_script_may_run(page: str) -> None:
+    script = re.search(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert script is not None
+    digest = base64.b64encode(hashlib.sha256(script[1].encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in html.unescape(page)
+    assert not [name for _, name, _ in Outline(page).attributes if name.startswith("on")]
 
 
 def test_it_is_balanced_and_its_ids_are_unique(outline: Outline) -> None:

@@ -56,7 +56,9 @@ def weeks(frame: pl.DataFrame, kinds: Sequence[str]) -> Callable[[Language], Any
         for place, kind in enumerate(kinds):
             data = frame.filter(pl.col("kind") == kind)
             last = place == len(kinds) - 1
-            axis = alt.Axis(format="%Y-%m", tickCount=5, labelOverlap=True, title=None, labels=last, ticks=last)
+            axis = alt.Axis(
+                format="%Y-%m", tickCount=5, labelOverlap=True, labelSeparation=16, title=None, labels=last, ticks=last
+            )
             base = alt.Chart(data).encode(
                 x=alt.X("week:T", axis=axis),
                 y=alt.Y(
@@ -88,7 +90,14 @@ def prices(bins: pl.DataFrame, axis: Both) -> Callable[[Language], Any]:
                 x=alt.X(
                     "low:Q",
                     scale=alt.Scale(type="log", nice=False),
-                    axis=alt.Axis(title=axis.of(language), format="~s", tickCount=6, labelOverlap=True, grid=False),
+                    axis=alt.Axis(
+                        title=axis.of(language),
+                        format="~s",
+                        tickCount=6,
+                        labelOverlap=True,
+                        labelSeparation=10,
+                        grid=False,
+                    ),
                 ),
                 x2="high:Q",
                 y=alt.Y(

@@ -77,6 +77,14 @@ def term(kind: str, code: str) -> Both:
     return catalogue().get(f"{kind}.{code}", Both(code, code))
 
 
+def model(code: str) -> Both:
+    """A model's name; of a blend, such as ``als+frequency``, the names of its parts."""
+    if known(f"model.{code}") or "+" not in code:
+        return term("model", code)
+    parts = [term("model", part) for part in code.split("+")]
+    return Both(" + ".join(part.en for part in parts), " + ".join(part.ko for part in parts))
+
+
 def slots(text: Both) -> set[str]:
     """The names of the values that a text needs."""
     return {match[1] for match in _SLOT.finditer(text.en)} | {match[1] for match in _SLOT.finditer(text.ko)}

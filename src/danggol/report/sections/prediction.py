@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from danggol.report import charts
+from danggol.report import charts, words
 from danggol.report.queries import rows
 from danggol.report.words import Both, country, day, figure, interval, say, term
 
@@ -51,7 +51,7 @@ class Figure:
     @property
     def name(self) -> Both:
         """The model in words."""
-        return term("model", self.model)
+        return words.model(self.model)
 
     @property
     def ours(self) -> bool:
@@ -181,13 +181,13 @@ def _group(figures: Sequence[Figure], metric: str, part: str) -> Group:
     if not shown:
         return Group(part, chosen, None)
     told = [_told(one) for one in shown]
-    words = Both("; ".join(text.en for text in told), "; ".join(text.ko for text in told))
+    described = Both("; ".join(text.en for text in told), "; ".join(text.ko for text in told))
     frame = _frame([(one.model, one, "ours" if one.ours else "peer") for one in shown])
     chart = charts.draw(
         charts.intervals(frame, term("metric", metric), {one.model: one.name for one in shown}),
         f"models-{part}",
         say("models.title", part=say(f"part.{part}"), metric=term("metric", metric)),
-        words,
+        described,
     )
     return Group(part, chosen, chart)
 
@@ -236,7 +236,7 @@ def _table(
             for metric in metrics
         ]
         if any(line):
-            table.append((term("model", model), model == OURS, line))
+            table.append((words.model(model), model == OURS, line))
     return table
 
 
@@ -268,9 +268,9 @@ def _place_chart(places: Sequence[Place], metric: str, ours: Figure | None) -> c
         named["all"] = say("all_countries")
     points.sort(key=lambda point: -(point[1].value or 0))
     told = [_told_place(place) for place in places[:40]]
-    words = Both("; ".join(text.en for text in told), "; ".join(text.ko for text in told))
+    described = Both("; ".join(text.en for text in told), "; ".join(text.ko for text in told))
     title = say("places.title", metric=term("metric", metric))
-    return charts.draw(charts.intervals(_frame(points), term("metric", metric), named), "places", title, words)
+    return charts.draw(charts.intervals(_frame(points), term("metric", metric), named), "places", title, described)
 
 
 def _told_place(place: Place) -> Both:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from danggol.report.words import Both, catalogue, country, known, say, slots
+from danggol.report.words import Both, catalogue, country, day, known, say, slots
 from danggol.shop.codes import COUNTRIES
 
 if TYPE_CHECKING:
     from danggol.report.sections.goods import Good
 
 LONGEST_VALUE = 60
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ def explain(code: str | None, args: Any, goods: Mapping[str, Good]) -> Reason:
     """The sentence of a reason: the fullest wording whose values are there; an unknown code is shown as it is."""
     if not code:
         return Reason("", say("reason.none.short"), say("reason.none.plain"))
-    values = {name: _worded(name, value, goods) for name, value in arguments(args).items()}
+    values = _values(arguments(args), goods)
     if not known(f"reason.{code}.short"):
         told = "; ".join(f"{name} {value}" for name, value in arguments(args).items())
         return Reason(code, Both(code, code), say("reason.unknown", code=code, args=f" ({told})" if told else ""))
@@ -51,6 +55,20 @@ def arguments(args: Any) -> dict[str, str]:
     return {str(name): str(value) for name, value in pairs if value is not None}
 
 
+def _values(args: Mapping[str, str], goods: Mapping[str, Good]) -> dict[str, Any]:
+    """The values in words; the first product also stands as ``product``, the first day as ``last``."""
+    values = {name: _worded(name, value, goods) for name, value in args.items()}
+    for name, value in args.items():
+        if value in goods and goods[value].listed:
+            values.setdefault("product", values[name])
+        elif _DAY.match(value):
+            values.setdefault("last", values[name])
+    for name in ("count", "purchases", "n"):
+        if name in values:
+            values.setdefault("times", values[name])
+    return values
+
+
 def _worded(name: str, value: str, goods: Mapping[str, Good]) -> Any:
     """A product's title for its id, a country's name for its code, a whole number as a number."""
     if value in goods and goods[value].listed:
@@ -58,6 +76,9 @@ def _worded(name: str, value: str, goods: Mapping[str, Good]) -> Any:
         return title if len(title) <= LONGEST_VALUE else title[: LONGEST_VALUE - 1] + "…"
     if name.endswith("country") and value in COUNTRIES:
         return country(value)
+    if _DAY.match(value):
+        with suppress(ValueError):
+            return day(date.fromisoformat(value[:10]))
     if value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
     return value if len(value) <= LONGEST_VALUE else value[: LONGEST_VALUE - 1] + "…"
