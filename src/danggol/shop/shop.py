@@ -27,6 +27,7 @@ from danggol.shop.versions import SPILL, Versions, write_text
 
 if TYPE_CHECKING:
     from danggol.shop.checks import Violation
+    from danggol.shop.doctor import Answer
     from danggol.shop.forget import ForgetReport
 
 FORMAT = 1
@@ -218,6 +219,18 @@ class Shop:
         from danggol.shop.checks import check
 
         return list(check(self).violations)
+
+    def doctor(self) -> list[Answer]:
+        """Which questions the tables can answer, and what is missing. See :func:`danggol.shop.doctor.doctor`."""
+        from danggol.shop.doctor import doctor
+
+        return doctor(self)
+
+    def export(self, table: str, path: str | Path) -> int:
+        """Write a table to a .csv, .jsonl or .parquet file; how many rows. See :func:`danggol.shop.export.export`."""
+        from danggol.shop.export import export
+
+        return export(self, table, path)
 
     def forget(self, customer_id: str) -> ForgetReport:
         """Remove a person from every table, old versions included. See :func:`danggol.shop.forget.forget`."""
