@@ -94,7 +94,7 @@ class Draft:
             return False
         found = less_sure(found, factor, why) if why else found
         given = {"column": found.heading, "format": found.format, **rule}
-        if found.decimal != self._decimal() and "decimal" not in given:
+        if found.decimal not in {"", self._decimal()} and "decimal" not in given:
             given["decimal"] = found.decimal
         self.tables.setdefault(table, {})[column] = ColumnRule(**given)
         self.reasons[f"{table}.{column}"] = Reason(found.confidence, found.reason)
@@ -142,7 +142,7 @@ class Draft:
             self.put("events", "kind", meaning, 0.5 + 0.5 * share, why or "each value is mapped below", map=meant)
             return False
         quantity = self.found.get("quantity")
-        if quantity and (read_numbers(self.sample[quantity.heading], quantity.decimal) < 0).any():
+        if quantity and (read_numbers(self.sample[quantity.heading], quantity.decimal or ".") < 0).any():
             signs = {"-*": "return", "*": "purchase"}
             self.put("events", "kind", "quantity", 0.8, "below zero: a return", map=signs, decimal="")
             return True
@@ -157,7 +157,7 @@ class Draft:
         one = self.found.get("discount_rate")
         if one is None:
             return
-        most = read_numbers(self.sample[one.heading], one.decimal).max()
+        most = read_numbers(self.sample[one.heading], one.decimal or ".").max()
         whole = isinstance(most, float) and most > 1
         self.put(
             "events",
@@ -178,11 +178,9 @@ class Draft:
         for column in ("promised_at", "delivered_at", "status"):
             self.put("orders", column, column)
         if has("amount"):
-            lines = self._amounts_are_of_lines()
-            why = "the amounts of an order's lines are added up" if lines else "the same on all lines of an order"
-            self.put(
-                "orders", "total", "amount", 0.9, why, **({"sum": True} if lines and "events" in self.tables else {})
-            )
+            lines = "events" in self.tables and self._amounts_are_of_lines()
+            why = "the amounts of an order's lines are added up" if lines else "one amount an order"
+            self.put("orders", "total", "amount", 0.9, why, sum=lines)
         elif has("unit_price") and has("quantity") and "events" in self.tables:
             times = self.found["quantity"].heading
             self.put("orders", "total", "unit_price", 0.8, "times the quantity, added up", times=times, sum=True)
@@ -238,6 +236,8 @@ class Draft:
         self._product_id("products")
         for column in ("title", "description", "brand", "seller_id", "source", "origin_country", "listed_at"):
             self.put("products", column, column)
+        if not has("title"):
+            self.put("products", "title", "description", 0.7, "no column of titles, so the description stands for them")
         levels = [name for name in ("category", "category_1", "category_2", "category_3") if has(name)]
         if len(levels) == 1:
             self.put("products", "category", levels[0])
@@ -288,7 +288,7 @@ class Draft:
             self.put("reviews", "ts", "time")
         rating = self.found.get("rating")
         if rating is not None:
-            most = read_numbers(self.sample[rating.heading], rating.decimal).max()
+            most = read_numbers(self.sample[rating.heading], rating.decimal or ".").max()
             top = next((top for top in (5, 10, 100) if isinstance(most, float) and most <= top), 5)
             scaled = {"scale": 5 / top} if top > 5 else {}
             self.put("reviews", "rating", "rating", 0.95, f"out of {top}", **scaled)

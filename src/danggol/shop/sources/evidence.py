@@ -43,8 +43,8 @@ class Found:
     reason: str
     format: str = ""
     """Of times."""
-    decimal: str = "."
-    """Of numbers."""
+    decimal: str = ""
+    """Of numbers that have a sign before a fraction or between thousands."""
 
 
 Evidence = tuple[float, str, str, str]
@@ -128,7 +128,7 @@ def _is_long(word: str) -> bool:
 def _bears_out(reads: str, values: pl.Series) -> Evidence:
     """The share of values that read as they should, that in words, and the time format and decimal sign found."""
     if not len(values):
-        return 0.4, "no values in the first rows", "", "."
+        return 0.4, "no values in the first rows", "", ""
     ways = {
         "time": _as_times, "number": _as_numbers, "birth": _as_births, "picture": _as_pictures, "id": _as_ids,
         "text": _as_texts,
@@ -153,18 +153,18 @@ def _as_pictures(values: pl.Series) -> Evidence:
 
 def _as_texts(values: pl.Series) -> Evidence:
     numbers = float(read_numbers(values).is_not_null().mean() or 0)  # type: ignore[arg-type]
-    return (0.5 if numbers > 0.9 else 1.0), f"such as '{_short(values[0])}'", "", "."
+    return (0.5 if numbers > 0.9 else 1.0), f"such as '{_short(values[0])}'", "", ""
 
 
 def _share(good: pl.Series, what: str) -> Evidence:
     share = float(good.mean() or 0)  # type: ignore[arg-type]
-    return share, f"{share:.0%} of {len(good):,} values {what}", "", "."
+    return share, f"{share:.0%} of {len(good):,} values {what}", "", ""
 
 
 def _as_ids(values: pl.Series) -> Evidence:
     long = float((values.str.len_chars() > 64).mean() or 0)  # type: ignore[arg-type]
     how = f"{values.n_unique():,} different ones among {len(values):,}"
-    return 1.0 - long, how, "", "."
+    return 1.0 - long, how, "", ""
 
 
 def _as_times(values: pl.Series) -> Evidence:
@@ -175,13 +175,13 @@ def _as_times(values: pl.Series) -> Evidence:
         order = day_order(iter([values]), "")
     except DataError:
         share, how, _, _ = _share(read_times(values, "dmy", "UTC").is_not_null(), "are dates")
-        return 0.4 * share, f'{how}, but day or month first? say format = "dmy" or "mdy"', "", "."
+        return 0.4 * share, f'{how}, but day or month first? say format = "dmy" or "mdy"', "", ""
     tried = [(order, "are dates with the " + ("day" if order == "dmy" else "month") + " first")] if order else []
     tried += [(form, "are times of two-digit years, read as year, month, day") for form in _TWO_DIGIT_YEARS]
     for form, what in tried:
         share, how, _, _ = _share(read_times(values, form, "UTC").is_not_null(), what)
         if share > max(best[0], 0.5):
-            best = (share if form == order else 0.6 * share), how, form, "."
+            best = (share if form == order else 0.6 * share), how, form, ""
     return best
 
 
@@ -191,10 +191,11 @@ def _as_numbers(values: pl.Series) -> Evidence:
     comma = _share(read_numbers(values, ",").is_not_null(), "are numbers with a decimal comma")
     if comma[0] > point[0]:
         return comma[0], comma[1], "", ","
+    sign = "." if values.str.contains(r"\d[.,]\d").any() else ""
     grouped = values.str.contains(r"^[^\d]*\d{1,3}(\.\d{3})+[^\d]*$")
     if grouped.all() and comma[0] == point[0]:
-        return 0.6 * point[0], f"{point[1]}; the point is read as the decimal sign, not between thousands", "", "."
-    return point
+        return 0.6 * point[0], f"{point[1]}; the point is read as the decimal sign, not between thousands", "", sign
+    return point[0], point[1], "", sign
 
 
 def _short(text: str) -> str:

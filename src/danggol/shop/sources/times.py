@@ -42,7 +42,7 @@ _EPOCH_DAY = 25_569
 def read_times(text: pl.Series, form: str, zone: str) -> pl.Series:
     """The texts as UTC times; null where one is none in ``form``, or lies before 1900 or after 2200.
 
-    ``form``: a strptime pattern, a name of :data:`NAMED`, or empty: every way to write a time that has one meaning only.
+    ``form``: a strptime pattern, a name of :data:`NAMED`, or empty: every way to write a time that has one meaning.
     Times that do not say theirs are in ``zone``; one that stands twice when clocks go back is the first of the two, one
     that is skipped when they go forward is an hour later.
     """
