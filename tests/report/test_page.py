@@ -186,6 +186,12 @@ def test_runs_and_rejects_are_named(shop: Shop, outline: Outline) -> None:
     assert "3 rows could not be used" in said
 
 
+def test_doctors_answers_are_there(outline: Outline) -> None:
+    assert "Who will buy what next?" in outline.said("en")
+    assert "누가 다음에 무엇을 살까?" in outline.said("ko")
+    assert "enough" in outline.said("en")
+
+
 def test_it_is_small_and_the_same_twice(shop: Shop, page: str, tmp_path: Path) -> None:
     again = build_report(shop, tmp_path / "deep" / "again.html")
     assert again.read_text("utf8") == page
