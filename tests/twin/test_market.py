@@ -121,6 +121,16 @@ def test_every_parameter_has_a_comment_with_its_meaning():
     assert bare == []
 
 
+def test_the_documentation_names_every_parameter():
+    page = Path(__file__).parents[2] / "docs" / "twin.md"
+    written = page.read_text("utf8")
+    sections = Market.load("default").parameters.model_dump()
+    names = {name for section in sections.values() if isinstance(section, dict) for name in section}
+    names |= set(sections["goods"]["category"][0]) | set(sections["offers"]["sale"][0])
+    names -= set(sections["countries"])
+    assert sorted(name for name in names if f"`{name}`" not in written) == []
+
+
 def test_the_line_of_a_value_is_found_in_every_form_of_toml():
     text = "\n".join(
         [

@@ -172,7 +172,7 @@ def test_moments_of_other_seeds_and_sizes_are_those_of_a_shop(market, seed, scal
         orders.append(rows.orders)
         bought.append(rows.events.filter(pl.col("kind").is_in(["purchase", "return"])))
     order, line = pl.concat(orders), pl.concat(bought)
-    assert 0.75 <= seen.auc() <= 0.85
+    assert 0.75 <= (seen.auc() or 0) <= 0.85
     assert 0.01 <= len(order) / world.journal.visits <= 0.05
     assert 0.3 <= 1 - order["customer_id"].n_unique() / len(order) <= 0.8
     assert 0.02 <= (line["kind"] == "return").mean() <= 0.12
@@ -254,6 +254,30 @@ def test_a_shop_may_report_in_another_currency_of_the_market_but_not_in_an_unkno
         with pytest.raises(UsageError, match="scale must lie above 0"):
             simulate(tmp_path / "none", market, seed=seed, scale=scale)
     assert not (tmp_path / "none").exists()
+
+
+EXTREMES = {
+    "hardly anyone": {"size.customers": 20, "people.visits_per_week": 0.01, "people.visits_spread": 0.0},
+    "nobody at first": {"people.joined_before": 0.0, "people.leave_per_week": 0.2, "people.anonymous": 1.0},
+    "hardly anything": {"offers.available": 0.01, "goods.listed_later": 1.0, "goods.second_picture": 0.0},
+    "long lists": {"visits.stop": 0.01, "visits.list_length": 50, "visits.wander": 0.0, "choice.nest": 0.1},
+    "short lists": {"visits.stop": 1.0, "visits.list_length": 2, "visits.wander": 1.0, "visits.reminder": 1.0},
+    "everything bought": {"choice.conversion": 0.3, "choice.habit": 6.0, "choice.add_on": 10.0, "choice.cart": 10.0},
+    "nothing bought": {"choice.conversion": 0.001, "choice.view": -10.0, "people.propensity_sd": 2.0},
+    "elsewhere": {"shop.timezone": "Europe/London", "shop.currency": "GBP", "offers.sale": [], "goods.brands": 5000},
+}
+
+
+@pytest.mark.parametrize("extreme", list(EXTREMES))
+def test_any_market_within_the_ranges_runs_and_passes_every_check(tmp_path, extreme):
+    values = Market.load("small").parameters.model_dump()
+    values["size"] |= {"customers": 60, "products": 40, "weeks": 3}
+    for path, value in EXTREMES[extreme].items():
+        section, name = path.split(".")
+        values[section][name] = value
+    figures = simulate(tmp_path / "shop", Market(type(Market.load("small").parameters)(**values), "extreme"))
+    assert set(figures["tables"]) == TABLES
+    assert Shop.open(tmp_path / "shop").check() == []
 
 
 def test_pictures_decode_and_have_the_size_of_the_market(small):

@@ -107,6 +107,8 @@ def utility(
 
 def settle(u: Single, visits: Visits, shown: Shown, people: People, parameters: Parameters) -> Level:
     """The centre and the intercept at which the pilot's visits convert as often as the market says."""
+    if not len(u):
+        return Level(0.0, float(np.log(parameters.choice.conversion / (1 - parameters.choice.conversion))))
     centre = float(u.mean())
     value = u - centre - parameters.choice.position * np.log1p(shown.place)
     lean = people.propensity[visits.customer]

@@ -311,7 +311,8 @@ def _timeline(shown: Shown, chosen: Chosen, begin: Ints) -> tuple[Ints, Floats, 
     haste = np.minimum(1.0, _LONGEST_VISIT / np.maximum(total, 1e-9))[shown.visit]
     spent, dwell = spent * haste, np.round(chosen.dwell * haste, 1)
     passed = np.cumsum(spent) - spent
-    first = np.concatenate([[0], np.cumsum(np.bincount(shown.visit, minlength=len(begin)))[:-1]])
+    places = np.bincount(shown.visit, minlength=len(begin))
+    first = np.cumsum(places) - places
     since = passed - passed[first][shown.visit]
     at = begin[shown.visit] + (since * 1000 + 1000).astype(np.int64) * 1000
     end = begin + (np.minimum(total, _LONGEST_VISIT) * 1000).astype(np.int64) * 1000 + 20 * SECOND

@@ -52,7 +52,7 @@ class World:
         week = next(calm, middle[0])
         now = Terms(self.parameters, self.goods, self.clock, self.seed).week(week)
         scale = _PILOT_VISITS / max(1.0, float(self.people.visits.sum()))
-        visits = draw_visits(self.people, week, np.full(len(self.parameters.countries), scale), rng)
+        visits = draw_visits(self.people, week, scale * now.there.any(axis=0).astype(np.float64), rng)
         shown = show(visits, self.goods, now, self.habits, self.parameters, rng)
         u = utility(visits, shown, self.people, self.goods, now, self.parameters)
         return settle(u, visits, shown, self.people, self.parameters)
@@ -62,7 +62,8 @@ class World:
         now = self.terms.week(week)
         ended = self.terms.close(now)
         rng = stream(self.seed, "week", week)
-        visits = draw_visits(self.people, week, traffic(self.parameters, self.clock, week), rng)
+        busy = traffic(self.parameters, self.clock, week) * now.there.any(axis=0)
+        visits = draw_visits(self.people, week, busy, rng)
         shown = show(visits, self.goods, now, self.habits, self.parameters, rng)
         u = utility(visits, shown, self.people, self.goods, now, self.parameters)
         chosen = choose(u, visits, shown, self.people, self.goods, self.parameters, self.level, rng)
@@ -185,5 +186,5 @@ def _write_weeks(run: Run, world: World, tables: Counter[str], under_way: Stage)
         "events": dict(sorted(kinds.items())),
         "visits": visits,
         "conversion": round(tables["orders"] / max(visits, 1), 5),
-        "choice_auc": round(transparency.auc(), 4),
+        "choice_auc": transparency.auc(),
     }

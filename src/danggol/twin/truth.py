@@ -62,12 +62,12 @@ class Transparency:
         for outcome in (0, 1):
             self.counts[outcome] += np.bincount(cell[choices["bought"].to_numpy() == bool(outcome)], minlength=_CELLS)
 
-    def auc(self) -> float:
-        """Chance that a bought showing had the higher probability; NaN without both outcomes."""
+    def auc(self) -> float | None:
+        """Chance that a bought showing had the higher probability; None without both outcomes."""
         not_bought, bought = self.counts
         total = not_bought.sum() * bought.sum()
         below = np.cumsum(not_bought) - not_bought
-        return float((bought * (below + 0.5 * not_bought)).sum() / total) if total else float("nan")
+        return round(float((bought * (below + 0.5 * not_bought)).sum() / total), 4) if total else None
 
 
 def parquet(frame: pl.DataFrame) -> bytes:
