@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -92,8 +93,8 @@ def prices(bins: pl.DataFrame, axis: Both) -> Callable[[Language], Any]:
                     scale=alt.Scale(type="log", nice=False),
                     axis=alt.Axis(
                         title=axis.of(language),
-                        format="~s",
-                        tickCount=6,
+                        labelExpr=_SHORT,
+                        values=_round_prices(bins),
                         labelOverlap=True,
                         labelSeparation=10,
                         grid=False,
@@ -117,6 +118,15 @@ def prices(bins: pl.DataFrame, axis: Both) -> Callable[[Language], Any]:
         )
 
     return make
+
+
+def _round_prices(bins: pl.DataFrame) -> list[float]:
+    """Where to label a logarithmic axis: powers of ten, with twos and fives between where the range is short."""
+    low, high = bins["low"].min(), bins["high"].max()
+    first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))  # type: ignore[arg-type]
+    steps = (1, 2, 5) if last - first <= 3 else (1,)
+    found = [round(step * 10.0**power, 12) for power in range(first, last + 1) for step in steps]
+    return [value for value in found if low <= value <= high]  # type: ignore[operator]
 
 
 def intervals(frame: pl.DataFrame, axis: Both, named: dict[str, Both]) -> Callable[[Language], Any]:
