@@ -87,7 +87,7 @@ SOURCES = (
             text("image_shown", "the picture that was shown"),
             text("query", "the search words"),
             number("dwell_s", "how long it was looked at", "seconds"),
-            number("price", "price of a unit at that moment", "currency"),
+            number("price", "price of a unit at that moment", "reporting currency"),
             number("discount_rate", "1 - price / list price", "", None, 1),
             flag("free_shipping", "whether shipping was free"),
             number("quantity", "units", "units"),
