@@ -139,9 +139,7 @@ def damage(table: str, edit: Callable[[bytes], bytes]) -> Callable[[Shop], None]
 
 
 def retype(name: str, kind: pa.DataType) -> Callable[[pa.Table], pa.Table]:
-    return lambda table: table.set_column(
-        table.schema.get_field_index(name), name, pa.nulls(table.num_rows, kind)
-    )
+    return lambda table: table.set_column(table.schema.get_field_index(name), name, pa.nulls(table.num_rows, kind))
 
 
 def flip_pages(content: bytes) -> bytes:
@@ -206,8 +204,7 @@ CASES: dict[str, tuple[Callable[[Shop], None], Counts]] = {
         ("events", "price", "not_finite"): 3}),
     "unknown kind": (change("events", kind=["view", "VIEW", "buy", "cart"]), {("events", "kind", "not_one_of"): 2}),
     "UK": (change("customers", country=["UK", "kr"]), {("customers", "country", "bad_country"): 2}),
-    "language": (change("customers", language=["ko-KR", "kr"]), {
-        ("customers", "language", "bad_language"): 1 + 0} | {("customers", "language", "bad_language"): 1}),
+    "language": (change("customers", language=["ko-KR", "kr"]), {("customers", "language", "bad_language"): 1}),
     "currency": (change("fx", currency=["WON"]), {("fx", "currency", "bad_currency"): 1}),
     "future": (change("events", ts=[T, NOW, NOW + DAY, T]), {("events", "ts", "in_future"): 1}),
     "impossible date": (change("events", ts=[T, datetime(1, 1, 1, tzinfo=UTC), T, FAR]), {
@@ -240,14 +237,16 @@ CASES: dict[str, tuple[Callable[[Shop], None], Counts]] = {
         ("product_images", "image", "oversized_picture"): 1}),
     "large picture": (add_file("images/2.png", png_header(10_000, 10_000)), {
         ("product_images", "image", "oversized_picture"): 1}),
-    "missing column": (rewrite("events", lambda t: t.drop_columns(["kind"])), {("events", "kind", "missing_column"): 1}),
+    "missing column": (rewrite("events", lambda t: t.drop_columns(["kind"])), {
+        ("events", "kind", "missing_column"): 1}),
     "text for numbers": (rewrite("events", retype("price", pa.string())), {("events", "price", "wrong_type"): 1}),
     "times without zone": (rewrite("events", retype("ts", pa.timestamp("us"))), {("events", "ts", "wrong_type"): 1}),
     "column of another": (rewrite("fx", lambda t: t.append_column("note", pa.nulls(1, pa.string()))), {
         ("fx", "note", "unknown_column"): 1}),
     "truncated Parquet": (damage("fx", lambda content: content[:-30]), {("fx", "", "unreadable_file"): 1}),
     "empty Parquet": (damage("fx", lambda content: b""), {("fx", "", "unreadable_file"): 1}),
-    "CSV named Parquet": (damage("fx", lambda content: b"date,rate\n2024-01-01,1\n"), {("fx", "", "unreadable_file"): 1}),
+    "CSV named Parquet": (damage("fx", lambda content: b"date,rate\n2024-01-01,1\n"), {
+        ("fx", "", "unreadable_file"): 1}),
     "spoiled pages": (damage("reviews", flip_pages), {("reviews", "", "unreadable_file"): 1}),
     "no Parquet": (empty_folder, {("fx", "", "missing_version"): 1}),
     "CURRENT names nothing": (current("fx", "v000009\n"), {("fx", "", "missing_version"): 1}),

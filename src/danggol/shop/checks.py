@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from danggol.errors import DataError, UsageError
 from danggol.progress import stage
-from danggol.shop.engine import SQL_TYPES, DuckDBEngine, first_line
+from danggol.shop.engine import SQL_TYPES, DuckDBEngine, explain, first_line
 from danggol.shop.rules import MEANINGS, PICTURE_COLUMNS, RowRule, blank, literal, padded, quote, row_rules
 from danggol.shop.schemas import SCHEMAS, Column, Schema
 
@@ -89,20 +89,22 @@ def check(
         raise UsageError(f"there is no table '{unknown[0]}'; known tables: {', '.join(SCHEMAS)}")
     found = _Found(examples)
     _check_runs(shop.path / "runs", found)
-    readable = {name: _readable(shop, name, version, found) for name, version in _current(shop, found).items()}
-    chosen = [name for name in readable if tables is None or name in set(tables)]
+    current = _current(shop, found)
+    chosen = [name for name in current if tables is None or name in set(tables)]
     engine = shop.engine if isinstance(shop.engine, DuckDBEngine) else DuckDBEngine()
     looked = 0
-    with engine.connect() as connection, stage("check tables", len(chosen)) as bar:
-        for part in readable.values():
-            part.define(connection, found)
-        for name in chosen:
-            bar.say(name)
-            _check_rows(connection, readable[name], readable, found, now or datetime.now(UTC))
-            bar.advance()
-        if pictures:
-            looked = _check_pictures(connection, shop.path, [readable[name] for name in chosen], found)
-    return found.report({name: readable[name].rows for name in chosen}, looked, tables)
+    try:
+        with engine.connect() as connection, stage("check tables", len(chosen)) as bar:
+            parts = {name: _part(connection, shop, name, version, found) for name, version in current.items()}
+            for name in chosen:
+                bar.say(name)
+                _check_rows(connection, parts[name], parts, found, now or datetime.now(UTC))
+                bar.advance()
+            if pictures:
+                looked = _check_pictures(connection, shop.path, [parts[name] for name in chosen], found)
+    except duckdb.Error as error:
+        raise explain(error) from error
+    return found.report({name: parts[name].rows for name in chosen}, looked, tables)
 
 
 def check_figures(report: CheckReport) -> dict[str, Any]:
@@ -151,8 +153,9 @@ class _Part:
 
     schema: Schema
     files: list[Path]
-    rows: int
     usable: set[str]
+    rows: int = 0
+    filled: set[str] = field(default_factory=set)
 
     @property
     def view(self) -> str:
@@ -168,6 +171,7 @@ class _Part:
             bad = [path for path in self.files if not _decodes(path, self.schema.name, found)]
             self.files = [path for path in self.files if path not in bad]
             self._define(connection)
+            self._read_all(connection)
 
     def _define(self, connection: duckdb.DuckDBPyConnection) -> None:
         columns = [c for c in self.schema.columns if c.name in self.usable]
@@ -194,9 +198,11 @@ class _Part:
         )
 
     def _read_all(self, connection: duckdb.DuckDBPyConnection) -> None:
-        values = ", ".join(f"max(hash({quote(name)}))" for name in sorted(self.usable))
+        names = sorted(self.usable)
+        values = ", ".join(f"count({quote(name)}), max(hash({quote(name)}))" for name in names)
         if self.files and values:
-            connection.execute(f"SELECT {values} FROM {self.view}").fetchall()
+            read = connection.execute(f"SELECT {values} FROM {self.view}").fetchall()[0]
+            self.filled = {name for name, count in zip(names, read[::2], strict=True) if count}
 
 
 def _current(shop: Shop, found: _Found) -> dict[str, str]:
@@ -222,7 +228,7 @@ def _check_runs(folder: Path, found: _Found) -> None:
             found.add("runs", "", "damaged_run", [(None, f"runs/{path.name}")])
 
 
-def _readable(shop: Shop, name: str, version: str, found: _Found) -> _Part:
+def _part(connection: duckdb.DuckDBPyConnection, shop: Shop, name: str, version: str, found: _Found) -> _Part:
     """The files of a table that open, and the columns that have the schema's type in all of them."""
     schema = SCHEMAS[name]
     try:
@@ -232,19 +238,20 @@ def _readable(shop: Shop, name: str, version: str, found: _Found) -> _Part:
     if not files:
         found.add(name, "", "missing_version", [(None, f"tables/{name}/{version}")])
     good, wrong = [], set()
-    with duckdb.connect() as connection:
-        for path in files:
-            where = str(path.relative_to(shop.path))
-            try:
-                pq.read_metadata(path)
-                source = f"read_parquet({literal(str(path))})"
-                types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
-            except (pa.ArrowInvalid, OSError, duckdb.Error) as error:
-                found.add(name, "", "unreadable_file", [(None, f"{where}: {first_line(error)}")])
-                continue
-            wrong |= _check_columns(schema, types, where, found)
-            good.append(path)
-    return _Part(schema, good, 0, {c.name for c in schema.columns} - wrong)
+    for path in files:
+        where = str(path.relative_to(shop.path))
+        try:
+            pq.read_metadata(path)
+            source = f"read_parquet({literal(str(path))})"
+            types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
+        except (pa.ArrowInvalid, OSError, duckdb.Error) as error:
+            found.add(name, "", "unreadable_file", [(None, f"{where}: {first_line(error)}")])
+            continue
+        wrong |= _check_columns(schema, types, where, found)
+        good.append(path)
+    part = _Part(schema, good, {c.name for c in schema.columns} - wrong)
+    part.define(connection, found)
+    return part
 
 
 def _check_columns(schema: Schema, types: dict[str, str], where: str, found: _Found) -> set[str]:
@@ -284,9 +291,10 @@ def _check_rows(
 ) -> None:
     """Count what breaks each rule, which reads little where a file's statistics rule it out, and fetch examples."""
     for rule in row_rules(part.schema, part.usable, now):
-        _add_rows(connection, part, rule, f"{part.view} WHERE {rule.bad}", found)
+        if rule.code == "required" or rule.column in part.filled:
+            _add_rows(connection, part, rule, f"{part.view} WHERE {rule.bad}", found)
     for column in part.schema.columns:
-        if column.refers and column.name in part.usable:
+        if column.refers and column.name in part.filled:
             _check_reference(connection, part, column, others, found)
     _check_duplicates(connection, part, found)
 
@@ -354,7 +362,7 @@ def _check_pictures(connection: duckdb.DuckDBPyConnection, root: Path, parts: li
     named: dict[str, str] = {}
     for part in parts:
         column = PICTURE_COLUMNS.get(part.schema.name)
-        if column in part.usable and column is not None:
+        if column is not None and column in part.filled:
             value = quote(column) if part.schema.column(column).type == "string" else f"unnest({quote(column)})"
             named[part.schema.name] = (
                 f"(SELECT * FROM (SELECT row_, {value} AS name_ FROM {part.view}) WHERE trim(name_) <> '')"

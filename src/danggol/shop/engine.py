@@ -75,7 +75,7 @@ class DuckDBEngine:
                     warnings.simplefilter("ignore", UserWarning)
                     return connection.execute(sql, dict(params or {})).to_arrow_table()
             except duckdb.Error as error:
-                raise _explain(error) from error
+                raise explain(error) from error
 
     def stream(
         self,
@@ -90,7 +90,7 @@ class DuckDBEngine:
                 # execute() would hold the whole result before the first batch; sql() streams it
                 yield from connection.sql(sql, params=dict(params or {})).to_arrow_reader(size)
             except duckdb.Error as error:
-                raise _explain(error) from error
+                raise explain(error) from error
 
     def map_batches(
         self, batches: Iterable[pa.RecordBatch], function: str, model: str, workers: int | None = None
@@ -178,7 +178,8 @@ def first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
 
 
-def _explain(error: duckdb.Error) -> DataError:
+def explain(error: duckdb.Error) -> DataError:
+    """What a failed query is reported as."""
     if isinstance(error, duckdb.OutOfMemoryException):
         return DataError(
             "the query needs more memory than allowed; set DANGGOL_MEMORY higher, such as DANGGOL_MEMORY=4GB"
