@@ -3,7 +3,7 @@ import pytest
 
 from danggol.twin import Market
 from danggol.twin.choice import choose, due, logistic, offer_terms, settle, utility
-from danggol.twin.lists import MEMORY, Habits, Visits, draw_visits, show
+from danggol.twin.lists import MEMORY, Habits, Visits, draw_visits, seasons, show
 from danggol.twin.offers import Terms, calendar_table, make_rates, traffic
 from danggol.twin.people import TERMS
 from danggol.twin.simulate import World
@@ -98,7 +98,7 @@ def test_people_answer_to_the_terms_of_an_offer_as_their_sensitivities_say():
     for week in range(8):
         rng = np.random.default_rng(week)
         now = world.terms.week(week)
-        visits = draw_visits(world.people, week, np.ones(8), rng)
+        visits = draw_visits(world.people, week, np.ones(8), seasons(world.parameters, world.clock, week), rng)
         shown = show(visits, world.goods, now, world.habits, world.parameters, rng)
         u = utility(visits, shown, world.people, world.goods, now, world.parameters)
         chosen = choose(u, visits, shown, world.people, world.goods, world.parameters, world.level, rng)
@@ -112,6 +112,20 @@ def test_people_answer_to_the_terms_of_an_offer_as_their_sensitivities_say():
     assert found["place"] < 0
     for name in ("free_shipping", "reviews", "picture", "quality"):
         assert found[name] > 0, name
+
+
+def test_categories_are_looked_at_more_in_their_season(world):
+    names = [category.name for category in world.parameters.goods.category]
+    plush, rng = names.index("plush"), np.random.default_rng(5)
+    weeks = {world.clock.monday(week).month: week for week in range(world.clock.weeks)}
+    factors = {month: seasons(world.parameters, world.clock, week) for month, week in weeks.items()}
+    assert factors[12][plush] == pytest.approx(1.6, abs=0.02)
+    assert factors[12][plush] == max(factor[plush] for factor in factors.values())
+    shares = {}
+    for month in (8, 12):
+        visits = draw_visits(world.people, weeks[month], np.full(8, 30.0), factors[month], rng)
+        shares[month] = (visits.category == plush).mean()
+    assert shares[12] > 1.3 * shares[8]
 
 
 def test_a_consumable_is_wanted_when_it_is_used_up():

@@ -44,7 +44,6 @@ class Level:
 class Chosen:
     """What became of each listing shown; arrays over :class:`Shown`."""
 
-    utility: Single
     p_view: Floats
     p_buy: Floats
     """True probability of being bought in this visit, before anything is known of it."""
@@ -163,7 +162,6 @@ def choose(
     look = np.log(settings.dwell) + settings.dwell_weight * u + settings.dwell_spread * rng.normal(size=number)
     more = rng.geometric(1 - settings.more_than_one, number)
     return Chosen(
-        utility=u,
         p_view=p_buy + (1 - p_buy) * p_look,
         p_buy=p_buy,
         viewed=viewed,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from danggol.twin.clock import Clock
 from danggol.twin.goods import Goods
 from danggol.twin.offers import WeekTerms
 from danggol.twin.parameters import Parameters
@@ -81,14 +82,24 @@ class Shown:
         return len(self.visit)
 
 
-def draw_visits(people: People, week: int, traffic: Floats, rng: np.random.Generator) -> Visits:
-    """Who comes in a week, and the category each looks at."""
+def seasons(parameters: Parameters, clock: Clock, week: int) -> Floats:
+    """How much each category is wanted in a week, as a multiple of the usual: a wave that peaks in its month."""
+    categories = parameters.goods.category
+    strength = np.array([category.season for category in categories])
+    peak = np.array([category.peak_month for category in categories])
+    multiple: Floats = 1 + strength * np.cos(2 * np.pi * (clock.month(week) - 0.5 - peak) / 12)
+    return multiple
+
+
+def draw_visits(people: People, week: int, traffic: Floats, season: Floats, rng: np.random.Generator) -> Visits:
+    """Who comes in a week, and the category each looks at: by interest times season."""
     present = (people.first_week <= week) & (week < people.left_week)
     times = rng.poisson(np.where(present, people.visits * traffic[people.country], 0.0))
     customer = np.repeat(np.arange(len(people)), times)
     customer = customer[rng.permutation(len(customer))]
-    chosen = rng.random(len(customer), dtype=np.float32)[:, None] > people.interests[customer]
-    return Visits(customer, people.country[customer], chosen.sum(axis=1))
+    wanted = np.cumsum(people.interests[customer] * season, axis=1)
+    category = (rng.random((len(customer), 1)) * wanted[:, -1:] >= wanted).sum(axis=1)
+    return Visits(customer, people.country[customer], np.minimum(category, len(season) - 1))
 
 
 def show(

@@ -71,7 +71,7 @@ class People:
     color_liking: Single
     pattern_liking: Single
     interests: Single
-    """Cumulative shares ``(people, categories)``."""
+    """Shares ``(people, categories)``: how often each person looks at each category, out of season."""
     acquired: Ints
     by_country: CountryWeights
 
@@ -144,16 +144,15 @@ def _languages(codes: tuple[str, ...], country: Ints, second: float, rng: np.ran
 
 
 def _interests(parameters: Parameters, gender: Ints, rng: np.random.Generator) -> Single:
-    """Cumulative shares of the categories that people look at: Dirichlet around the categories' own shares."""
+    """Shares of the categories that people look at: Dirichlet around the categories' own shares."""
     categories = parameters.goods.category
     share = np.array([category.share for category in categories])
     lean = np.array([category.women for category in categories])
     woman = np.select([gender == 0, gender == 1], [0.5, -0.5], 0.0)
     around = share / share.sum() * len(categories) * np.exp(woman[:, None] * lean)
     drawn = rng.gamma(np.maximum(parameters.people.interest_concentration * around, 1e-3)) + 1e-12
-    cumulative = np.cumsum(drawn / drawn.sum(axis=1, keepdims=True), axis=1)
-    cumulative[:, -1] = 1.0
-    return cumulative.astype(np.float32)
+    shares: Floats = drawn / drawn.sum(axis=1, keepdims=True)
+    return shares.astype(np.float32)
 
 
 def _mixture(country: Ints, number: int, width: int, between: float, rng: np.random.Generator) -> Single:

@@ -20,7 +20,7 @@ from danggol.twin.clock import Clock
 from danggol.twin.countries import currencies
 from danggol.twin.goods import images_table, make_goods, products_table
 from danggol.twin.journal import Journal, Week
-from danggol.twin.lists import Habits, draw_visits, show
+from danggol.twin.lists import Habits, draw_visits, seasons, show
 from danggol.twin.market import Market
 from danggol.twin.offers import Terms, calendar_table, fx_table, make_rates, traffic
 from danggol.twin.people import customers_table, make_people
@@ -52,7 +52,8 @@ class World:
         week = next(calm, middle[0])
         now = Terms(self.parameters, self.goods, self.clock, self.seed).week(week)
         scale = _PILOT_VISITS / max(1.0, float(self.people.visits.sum()))
-        visits = draw_visits(self.people, week, scale * now.there.any(axis=0).astype(np.float64), rng)
+        busy = np.where(now.there.any(axis=0), scale, 0.0)
+        visits = draw_visits(self.people, week, busy, seasons(self.parameters, self.clock, week), rng)
         shown = show(visits, self.goods, now, self.habits, self.parameters, rng)
         u = utility(visits, shown, self.people, self.goods, now, self.parameters)
         return settle(u, visits, shown, self.people, self.parameters)
@@ -63,7 +64,7 @@ class World:
         ended = self.terms.close(now)
         rng = stream(self.seed, "week", week)
         busy = traffic(self.parameters, self.clock, week) * now.there.any(axis=0)
-        visits = draw_visits(self.people, week, busy, rng)
+        visits = draw_visits(self.people, week, busy, seasons(self.parameters, self.clock, week), rng)
         shown = show(visits, self.goods, now, self.habits, self.parameters, rng)
         u = utility(visits, shown, self.people, self.goods, now, self.parameters)
         chosen = choose(u, visits, shown, self.people, self.goods, self.parameters, self.level, rng)

@@ -118,7 +118,6 @@ def weights_frame(weights: CountryWeights) -> pl.DataFrame:
 
 def customers_frame(people: People) -> pl.DataFrame:
     """What moves each customer."""
-    shares = np.diff(people.interests, axis=1, prepend=0)
     return pl.DataFrame(
         {
             "customer_id": people.ids,
@@ -130,7 +129,7 @@ def customers_frame(people: People) -> pl.DataFrame:
             **_numbered("style", people.style),
             **{f"likes_{color}": people.color_liking[:, column] for column, color in enumerate(COLORS)},
             **{f"likes_{pattern}": people.pattern_liking[:, column] for column, pattern in enumerate(PATTERNS)},
-            **_numbered("interest", shares),
+            **_numbered("interest", people.interests),
         }
     )
 
