@@ -142,7 +142,7 @@ class _Person:
             kept = f"SELECT * FROM {name} WHERE ({hit}) IS NOT TRUE"
         count = int(self.shop.sql(f"SELECT count(*) AS n FROM {name} WHERE {hit}", extra=gone)["n"][0])
         if count:
-            run.write(name, self.shop.engine.stream(kept, self.shop.relations() | gone))
+            run.write(name, self.shop.engine.stream(kept, self.shop.relations(kept) | gone))
         return count
 
     def pictures(self, gone: dict[str, pl.DataFrame]) -> list[str]:

@@ -231,7 +231,7 @@ class Run:
         for name, writer in self._writers.items():
             if name in words and not writer.closed:
                 raise UsageError(f"the writer of table '{name}' is still open; close it before asking for its rows")
-        relations = self.shop.relations()
+        relations = self.shop.relations(sql)
         for name, writer in self._writers.items():
             relations[name] = sorted(writer.folder.glob("*.parquet"))
         return pl.DataFrame(self.shop.engine.query(sql, relations, params))
@@ -267,9 +267,11 @@ class Run:
         return staged
 
     def discard(self) -> None:
-        """Throw away what is staged."""
+        """Throw away what is staged, unless its publication was decided: then the next writer finishes it."""
         for writer in self._writers.values():
             writer.closed = True
+        if self.shop.versions.decided(self.id):
+            return
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import tomllib
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from danggol.shop.forget import ForgetReport
 
 FORMAT = 1
+
+_FULL = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 class ShopConfig(Settings):
@@ -110,7 +113,7 @@ class Shop:
             raise UsageError("shops on Spark come in a later version; give a folder")
         root = Path(path)
         try:
-            text = (root / "shop.toml").read_text("utf8")
+            text = (root / "shop.toml").read_text("utf8", errors="replace")
         except (FileNotFoundError, NotADirectoryError) as error:
             if create:
                 return cls.create(root)
@@ -122,8 +125,11 @@ class Shop:
         try:
             values = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
-            raise DataError(f"{root / 'shop.toml'} is not valid TOML: {error}") from error
-        if values.pop("format", FORMAT) > FORMAT:
+            raise DataError(f"{root / 'shop.toml'} is not valid TOML: {error}; put it right") from error
+        made = values.pop("format", FORMAT)
+        if not isinstance(made, int):
+            raise DataError(f"{root / 'shop.toml'} has the format {made!r}; write format = {FORMAT}")
+        if made > FORMAT:
             raise DataError(f"the shop {root} was made by a newer danggol; install that version to open it")
         return cls(root, ShopConfig.of(values), wait_s=wait_s)
 
@@ -142,22 +148,25 @@ class Shop:
 
     def has(self, name: str) -> bool:
         """Whether a table exists and has a row."""
+        if name == "runs":
+            return self.runs().height > 0
         version = self.versions.current().get(schema_of(name).name)
         return version is not None and self._info(name, version).rows > 0
 
-    def relations(self) -> dict[str, Relation]:
-        """Every known table, for a query: its files, or none where it does not exist."""
+    def relations(self, sql: str = "runs") -> dict[str, Relation]:
+        """Every known table, for a query: its files, or none where it does not exist; the manifest if ``sql`` asks."""
         current = self.versions.current()
         found: dict[str, Relation] = {name: [] for name in SCHEMAS}
         found |= {name: self.versions.files(name, version) for name, version in current.items()}
-        found["runs"] = self.runs()
+        if "runs" in sql:
+            found["runs"] = self.runs()
         return found
 
     def sql(
         self, sql: str, params: Mapping[str, Any] | None = None, *, extra: Mapping[str, Relation] | None = None
     ) -> pl.DataFrame:
         """Run one statement in DuckDB's dialect; tables, and the frames in ``extra``, are views by their names."""
-        return pl.DataFrame(self.engine.query(sql, self.relations() | dict(extra or {}), params))
+        return pl.DataFrame(self.engine.query(sql, self.relations(sql) | dict(extra or {}), params))
 
     def read(self, name: str, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """A whole table, or some columns; every column of the schema is there. DataError where there is no table."""
@@ -167,13 +176,14 @@ class Shop:
     def batches(self, name: str, columns: Sequence[str] | None = None, size: int = 100_000) -> Iterator[pa.RecordBatch]:
         """A table's rows in batches, in order, without holding them all."""
         self.require(name)
-        yield from self.engine.stream(f"SELECT {_list(columns)} FROM {name}", self.relations(), size=size)
+        sql = f"SELECT {_list(columns)} FROM {name}"
+        yield from self.engine.stream(sql, self.relations(sql), size=size)
 
     def runs(self) -> pl.DataFrame:
         """The manifest: one row a run, oldest first."""
         schema = SCHEMAS["runs"]
         folder = self.path / "runs"
-        rows = [json.loads(path.read_text("utf8")) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
+        rows = [_record(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
         columns = {
             c.name: pa.array([_manifest(row.get(c.name), c.type) for row in rows], _staged_type(c.arrow))
             for c in schema.columns
@@ -187,13 +197,18 @@ class Shop:
             raise UsageError("this shop is in a run already; write through that run")
         with self.versions.locked(verb, self.wait_s):
             self._running = True
-            run = Run(self, verb, settings or {}, seed)
             try:
-                yield run
-                run.publish()
-            except BaseException:
-                run.discard()
-                raise
+                run = Run(self, verb, settings or {}, seed)
+                try:
+                    yield run
+                    run.publish()
+                except BaseException as error:
+                    run.discard()
+                    if isinstance(error, OSError) and error.errno in _FULL:
+                        raise DataError(
+                            f"'{verb}' ran out of space in the shop {self.path}; free some space and run it again"
+                        ) from error
+                    raise
             finally:
                 self._running = False
 
@@ -262,6 +277,17 @@ def _list(columns: Sequence[str] | None) -> str:
         if not re.fullmatch(r"\w+", column):
             raise UsageError(f"'{column}' is not a column's name")
     return ", ".join(f'"{column}"' for column in columns)
+
+
+def _record(path: Path) -> dict[str, Any]:
+    """What a run left in the manifest."""
+    try:
+        record = json.loads(path.read_text("utf8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"the run's record {path} is damaged; move it away") from error
+    if not isinstance(record, dict):
+        raise DataError(f"the run's record {path} is damaged; move it away")
+    return record
 
 
 def _manifest(value: Any, kind: str) -> Any:

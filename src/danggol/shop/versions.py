@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,11 +42,14 @@ def write_text(path: Path, text: str) -> None:
     """Write a file whole or not at all: beside, flushed to disk, then renamed into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with beside.open("w", encoding="utf8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with beside.open("w", encoding="utf8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -109,6 +112,11 @@ class Versions:
         if not whole:
             raise DataError(f"{self.journal} is damaged; move it away and run 'danggol check {self.root}'")
         return journal
+
+    def decided(self, run_id: str) -> bool:
+        """Whether a run's publication has been decided, so that it will be finished, now or by the next writer."""
+        journal = self._read_journal()
+        return journal is not None and journal["run_id"] == run_id
 
     def files(self, name: str, version: str) -> list[Path]:
         """The Parquet files of one version, in order."""
@@ -208,29 +216,34 @@ class Versions:
     @contextmanager
     def locked(self, verb: str, wait_s: float) -> Iterator[None]:
         """Hold the writers' lock; UsageError that names the holder where it is not free in ``wait_s`` seconds."""
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.root / ".lock")
-            with lock.acquire(timeout=wait_s):
-                holder = {
-                    "verb": verb,
-                    "process": os.getpid(),
-                    "since": datetime.now(UTC).isoformat(timespec="seconds"),
-                }
+        with self._lock(wait_s):
+            holder = {"verb": verb, "process": os.getpid(), "since": datetime.now(UTC).isoformat(timespec="seconds")}
+            try:
                 write_text(self.root / ".lock-holder.json", json.dumps(holder))
                 self.recover()
-                try:
-                    yield
-                finally:
-                    (self.root / ".lock-holder.json").unlink(missing_ok=True)
+            except OSError as error:
+                raise self._unwritable(error) from error
+            try:
+                yield
+            finally:
+                (self.root / ".lock-holder.json").unlink(missing_ok=True)
+
+    def _lock(self, wait_s: float) -> AbstractContextManager[FileLock]:
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            return FileLock(self.root / ".lock").acquire(timeout=wait_s)
         except Timeout as error:
             raise UsageError(
                 f"the shop {self.root} is being written by {self._holder()}; try again when it is done"
             ) from error
-        except PermissionError as error:
-            raise UsageError(
-                f"the shop {self.root} cannot be written here: {error.strerror} ({error.filename})"
-            ) from error
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> UsageError:
+        return UsageError(
+            f"the shop {self.root} cannot be written: {error.strerror or error} ({error.filename or self.root}); "
+            "see to the folder's permissions and free space"
+        )
 
     def _holder(self) -> str:
         try:
