@@ -18,6 +18,7 @@ import polars as pl
 from danggol import progress
 from danggol.errors import DataError, UsageError
 from danggol.shop.pictures import fault, is_url
+from danggol.shop.rules import quote
 from danggol.shop.run import Run
 from danggol.shop.schemas import Schema
 from danggol.shop.sources.convert import WHEN, Converter, id_prefix, settle_days
@@ -67,7 +68,10 @@ class CsvSource:
 
     name = "csv"
     summary = "your own CSV, TSV, XLSX, JSON Lines or Parquet, through a mapping (--guess proposes one)"
-    options: Dict[str, str] = {"mapping": "the TOML file that says which column means what, or its text"}
+    options: Dict[str, str] = {
+        "mapping": "the TOML file that says which column means what",
+        "mapping_text": "the same, as text",
+    }
 
     def tables(self, options: Options, /) -> Sequence[str]:
         """The tables that the mapping fills."""
@@ -141,7 +145,10 @@ def _padded(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     blank = pl.DataFrame(schema.arrow.empty_table().select([c.name for c in schema.columns if c.type != "map"]))
     missing = [pl.lit(None, blank.schema[name]).alias(name) for name in blank.columns if name not in frame.columns]
     maps = [c.name for c in schema.columns if c.type == "map" and c.name in frame.columns]
-    return frame.with_columns(missing).select(*blank.columns, *maps, "row", WHEN)
+    own = [
+        name for name in frame.columns if name not in {c.name for c in schema.columns} | {"file", "row", "record", WHEN}
+    ]
+    return frame.with_columns(missing).select(*blank.columns, *maps, *own, "row", WHEN)
 
 
 def _fill(mapping: Mapping, intake: Intake) -> None:
@@ -175,12 +182,19 @@ def _merged(rule: TableRule, staged: str, maps: Sequence[str]) -> str:
         else:
             value = f"{pick}({name}, {order}) FILTER ({name} IS NOT NULL)"
             chosen.append(f"{f'map_from_entries({value})' if column.name in maps else value} AS {name}")
+    own = [name for name in rule.columns if name not in {column.name for column in schema.columns}]
+    chosen += [f"{pick}({quote(name)}, {order}) FILTER ({quote(name)} IS NOT NULL) AS {quote(name)}" for name in own]
     key = ", ".join(f'"{name}"' for name in schema.key)
     return f"SELECT {', '.join(chosen)} FROM {staged} GROUP BY {key}"
 
 
 def _say(file: Rows, converter: Converter, intake: Intake) -> None:
     mapping = converter.mapping
+    if file.encoding and not file.encoding.startswith("utf"):
+        intake.note(
+            f"{file.label} was read as {file.encoding}; if its texts look wrong, give the encoding in the mapping, "
+            "under [file]."
+        )
     if file.blank:
         intake.note(f"{file.label} has {file.blank:,} blank rows, which are no rows.")
     for (table, column), count in converter.without.items():

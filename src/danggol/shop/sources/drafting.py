@@ -234,7 +234,8 @@ class Draft:
         if not has("product_id") and not has("title"):
             return
         self._product_id("products")
-        for column in ("title", "description", "brand", "seller_id", "source", "origin_country", "listed_at"):
+        described = ("title", "description") if has("title") else ()
+        for column in (*described, "brand", "seller_id", "source", "origin_country", "listed_at"):
             self.put("products", column, column)
         if not has("title"):
             self.put("products", "title", "description", 0.7, "no column of titles, so the description stands for them")

@@ -50,6 +50,7 @@ class Intake:
         self.last: datetime | None = None
         self._staged: dict[str, _Stage] = {}
         self._engine = DuckDBEngine(MEMORY, threads=1, spill=run.folder / "spill")
+        self._shop = run.shop.relations()
         self._reached: set[str] = set()
         self._reach("begun")
 
@@ -89,6 +90,8 @@ class Intake:
                 self.reject(batch.rejects)
                 stage.advance(batch.rows.height + batch.rejects.height)
                 yield batch.rows
+        if not file.text.encoding.startswith("utf"):
+            self.note(f"{file.text.name} was read as {file.text.encoding}; name its encoding if letters look wrong.")
         if file.blank:
             self.note(f"{file.text.name} has {file.blank:,} blank lines, which are no rows.")
 
@@ -156,9 +159,9 @@ class Intake:
     def merge(self, table: str, select: str) -> int:
         """Like :meth:`derive`, but rows of an appended table are completed; how many rows are new or were completed.
 
-        Where both have a value, the new one stands. All columns are those of the schema.
+        Where both have a value, the new one stands. Rows of open tables, such as sessions, stay as they are.
         """
-        if not self.adds_to(table):
+        if not self.adds_to(table) or SCHEMAS[table].open:
             return self.derive(table, select)
         self._reach("rows staged")
         schema = SCHEMAS[table]
@@ -224,7 +227,7 @@ class Intake:
         return self.run.writer(table, append=self.mode == "append")
 
     def _relations(self) -> dict[str, Relation]:
-        relations = self.run.shop.relations()
+        relations = dict(self._shop)
         for name, staged in self._staged.items():
             relations[name] = [staged.close()]
         return relations

@@ -22,7 +22,7 @@ class Sheet:
     """One sheet, whose rows are numbered from 1 below the headings."""
 
     def __init__(self, label: str, columns: tuple[str, ...], rows: pl.DataFrame) -> None:
-        self.label, self.columns, self.rows, self.blank = label, columns, rows, 0
+        self.label, self.columns, self.encoding, self.rows, self.blank = label, columns, "", rows, 0
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
         """The rows, ``size`` at a time; rows without a value are blank."""

@@ -34,6 +34,8 @@ class Rows(Protocol):
     label: str
     """The file's name as it stands in rejects and messages, with the sheet's where there are several."""
     columns: tuple[str, ...]
+    encoding: str
+    """Of text; empty where a format fixes it."""
 
     @property
     def blank(self) -> int:
@@ -87,7 +89,7 @@ class DelimitedRows:
 
     def __init__(self, text: TextFile, delimiter: str) -> None:
         self.file = open_delimited(text, delimiter or None)
-        self.label, self.columns = text.name, self.file.columns
+        self.label, self.columns, self.encoding = text.name, self.file.columns, text.encoding
 
     @property
     def blank(self) -> int:
@@ -107,7 +109,7 @@ class JsonRows:
     """Objects whose names become the columns; more are read only for names that are still needed."""
 
     def __init__(self, text: TextFile, needed: Sequence[str]) -> None:
-        self.text, self.label, self.blank = text, text.name, 0
+        self.text, self.label, self.encoding, self.blank = text, text.name, text.encoding, 0
         names: dict[str, None] = {}
         for number, (_, found) in enumerate(self._lines()):
             if number >= self.HEAD and all(name in names for name in needed):
@@ -195,7 +197,7 @@ class ParquetRows:
     """Parquet: nested columns become columns such as ``customer.id``, lists stay JSON, bytes are left out."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.label, self.blank = path, path.name, 0
+        self.path, self.label, self.encoding, self.blank = path, path.name, "", 0
         try:
             self.columns = tuple(self._flat(pq.read_schema(path).empty_table()).columns[1:])
         except (pa.ArrowException, OSError) as error:
