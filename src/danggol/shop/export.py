@@ -39,7 +39,7 @@ def export(shop: Shop, table: str, path: str | Path) -> int:
     if target.resolve().is_relative_to((shop.path / "tables").resolve()):
         raise UsageError(f"{target} lies among the shop's own tables; export to another folder")
     shop.require(table)
-    relation = {table: shop.relations()[table]}
+    relation = {table: shop.relations(table)[table]}
     schema = shop.engine.query(f"SELECT * FROM {table} LIMIT 0", relation).schema
     batches = shop.engine.stream(_select(schema, suffix, table), relation)
     with stage(f"export {table}") as bar, _replacing(target) as file:

@@ -153,12 +153,13 @@ class Shop:
         version = self.versions.current().get(schema_of(name).name)
         return version is not None and self._info(name, version).rows > 0
 
-    def relations(self, sql: str = "runs") -> dict[str, Relation]:
-        """Every known table, for a query: its files, or none where it does not exist; the manifest if ``sql`` asks."""
+    def relations(self, sql: str) -> dict[str, Relation]:
+        """The known tables that a query names: their files, or none where a table does not exist."""
+        words = set(re.findall(r"\w+", sql))
         current = self.versions.current()
-        found: dict[str, Relation] = {name: [] for name in SCHEMAS}
-        found |= {name: self.versions.files(name, version) for name, version in current.items()}
-        if "runs" in sql:
+        found: dict[str, Relation] = {name: [] for name in SCHEMAS if name in words}
+        found |= {name: self.versions.files(name, version) for name, version in current.items() if name in words}
+        if "runs" in words:
             found["runs"] = self.runs()
         return found
 
