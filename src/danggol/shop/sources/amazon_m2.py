@@ -22,13 +22,16 @@ from danggol.shop.sources.source import KnownSource, Options
 COLUMNS = ("session_id", "locale", "items")
 
 _SESSIONS = 'SELECT session_id, ts, country, file, "row" FROM visits'
-_EVENTS = """
-    SELECT views.session_id || '-' || position AS event_id, ts, 'view' AS kind, session_id, product_id, country
-    FROM views
-    WHERE "row" IN (SELECT min("row") FROM visits GROUP BY session_id) {unless}
+_KEPT = """
+    WITH kept AS (
+        SELECT * FROM views WHERE "row" IN (SELECT min("row") FROM visits GROUP BY session_id) {unless}
+    )
 """
 _UNLESS = "AND session_id NOT IN (SELECT session_id FROM sessions)"
-_PRODUCTS = "SELECT DISTINCT product_id, 'amazon' AS source FROM views"
+_EVENTS = """
+    SELECT session_id || '-' || position AS event_id, ts, 'view' AS kind, session_id, product_id, country FROM kept
+"""
+_PRODUCTS = "SELECT DISTINCT product_id, 'amazon' AS source FROM kept"
 
 
 def load(path: Path, intake: Intake, _options: Options) -> None:
@@ -37,8 +40,9 @@ def load(path: Path, intake: Intake, _options: Options) -> None:
     intake.note_unused(file.name, file.unused)
     unplaced = _read(file, intake)
     intake.fill("sessions", _SESSIONS)
-    intake.derive("events", _EVENTS.format(unless=_UNLESS if intake.adds_to("sessions") else ""))
-    intake.derive("products", _PRODUCTS)
+    kept = _KEPT.format(unless=_UNLESS if intake.adds_to("sessions") else "")
+    intake.derive("events", kept + _EVENTS)
+    intake.derive("products", kept + _PRODUCTS)
     if unplaced:
         intake.note(f"{unplaced:,} sessions have a locale that names no country; theirs is left empty.")
     intake.note(

@@ -154,13 +154,13 @@ def _open_bytes(path: Path, compressed: bool) -> IO[bytes]:
 
 
 def _blocks(path: Path, compressed: bool) -> Iterator[bytes]:
-    packed, size = path.stat().st_size, 0
+    size = 0
     try:
-        with _open_bytes(path, compressed) as file:
+        with path.open("rb") as packed, gzip.GzipFile(fileobj=packed) if compressed else packed as file:
             while block := file.read(BLOCK):
                 size += len(block)
                 if compressed:
-                    _bound(path.name, size, packed)
+                    _bound(path.name, size, packed.tell())
                 yield block
     except EOFError:
         raise DataError(f"{path.name} is a gzip file that ends too early: fetch or compress it again") from None
@@ -192,7 +192,7 @@ class _Scan:
         self.size += len(block)
         if not self.wide:
             self.nuls += block.count(0)
-            if self.nuls > 0.1 * self.size:
+            if self.nuls > 0.2 * self.size:
                 raise DataError(f"{self.name} is binary, or UTF-16 without its mark: save it as UTF-8 text")
             if block.isascii() and not any(decoder.getstate()[0] for decoder in self.alive.values()):
                 return
@@ -240,4 +240,4 @@ def _other_encoding(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     guess = from_bytes(sample[: 64 << 10]).best()
-    return "utf-8" if guess is None or guess.encoding in ("utf_8", "ascii") else guess.encoding
+    return "utf-8" if guess is None or guess.encoding.startswith(("utf", "ascii")) else guess.encoding
