@@ -34,7 +34,7 @@ BROKEN = [
     ('currency = "KRW"', 'currency = "XXX"', '"XXX"', "no country of the table uses"),
     ("title_languages = { ko", "title_languages = { kr", "title_languages", "did you mean"),
     ("[returns]", "[refunds]", "[refunds]", "unknown parameter 'refunds'"),
-    ("habit = 1.9", "habit = ", "habit = ", "not valid TOML"),
+    ("habit = 1.8", "habit = ", "habit = ", "not valid TOML"),
     ("[visits]", "[visits", "[visits", "not valid TOML"),
     ("format = 1 ", "format = 2 ", "format = 2", "format 2 is not known; this package reads format = 1"),
     ("discounts = [0.1,", "discounts = [1.5,", "discounts = [1.5", "less than 0.9"),

@@ -24,7 +24,7 @@ from danggol.twin.parameters import Parameters, Sale
 from danggol.twin.people import Bools, Floats, Ints, Single, timestamps
 from danggol.twin.randomness import stream
 
-_QUARTER_WEEKS, _PROMO_WEEKS = 13, 4
+_QUARTER_WEEKS, _PROMO_WEEKS, _RUN_IN_WEEKS = 13, 4, 8
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,8 @@ class Terms:
         self.promo = np.zeros(shape, dtype=bool)
         self.open_since = np.full(shape, -1, dtype=np.int64)
         self.open: WeekTerms | None = None
+        for before in range(_RUN_IN_WEEKS, 0, -1):
+            self._reduce(-before, stream(seed, "terms before", before))
 
     def rounded(self, amount: Floats) -> Floats:
         """Amounts ``(…, countries)`` as prices are written in each country, at least one step."""
