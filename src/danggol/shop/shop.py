@@ -153,9 +153,9 @@ class Shop:
         version = self.versions.current().get(schema_of(name).name)
         return version is not None and self._info(name, version).rows > 0
 
-    def relations(self, sql: str) -> dict[str, Relation]:
-        """The known tables that a query names: their files, or none where a table does not exist."""
-        words = set(re.findall(r"\w+", sql))
+    def relations(self, sql: str | None = None) -> dict[str, Relation]:
+        """The known tables, or those that a query names: their files, or none where a table does not exist."""
+        words = set(SCHEMAS) if sql is None else set(re.findall(r"\w+", sql))
         current = self.versions.current()
         found: dict[str, Relation] = {name: [] for name in SCHEMAS if name in words}
         found |= {name: self.versions.files(name, version) for name, version in current.items() if name in words}
