@@ -204,7 +204,7 @@ def test_quoted_line_breaks_and_formulas_stay_and_rejects_count_rows_of_the_file
         (4, "above", "stars"),
         (5, "required", "text"),
     ]
-    assert any("1 blank" in note for note in report.notes)
+    assert any("1 blank row passed over" in note for note in report.notes)
 
 
 @pytest.mark.parametrize(

@@ -196,9 +196,9 @@ def _say(file: Rows, converter: Converter, intake: Intake) -> None:
             "under [file]."
         )
     if file.blank:
-        intake.note(f"{file.label} has {file.blank:,} blank rows, which are no rows.")
+        intake.note(f"{file.label}: {file.blank:,} blank row{'s' * (file.blank != 1)} passed over.")
     for (table, column), count in converter.without.items():
-        intake.note(f"{count:,} rows gave no row of {table}, as {column} is empty.")
+        intake.note(f"{count:,} row{'s' * (count != 1)} gave no row of {table}, as {column} is empty.")
     main = mapping.tables[0]
     if main.keep != "all" and not main.generated and intake.kept > (written := intake.tables.get(main.table, 0)):
         key = " and ".join(main.schema.key)
