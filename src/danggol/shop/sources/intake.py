@@ -50,7 +50,6 @@ class Intake:
         self.last: datetime | None = None
         self._staged: dict[str, _Stage] = {}
         self._engine = DuckDBEngine(MEMORY, threads=1, spill=run.folder / "spill")
-        self._shop = run.shop.relations()
         self._reached: set[str] = set()
         self._reach("begun")
 
@@ -105,7 +104,7 @@ class Intake:
 
     def sql(self, sql: str, params: Mapping[str, Any] | None = None) -> pl.DataFrame:
         """A small answer about what is staged."""
-        return pl.DataFrame(self._engine.query(sql, self._relations(), params))
+        return pl.DataFrame(self._engine.query(sql, self._relations(sql), params))
 
     def fill(self, table: str, select: str, *, unique: bool = False, count: bool = True) -> int:
         """Fill a table with rows that stand for one row of a file each; how many were written.
@@ -118,18 +117,17 @@ class Intake:
         self._reach("rows staged")
         key = SCHEMAS[table].key
         repeats = None if unique else self._later(select, key)
-        relations = self._relations()
         there, later, joins = "false", "false", ""
         if self.adds_to(table):
             there = "old.there IS NOT NULL"
             joins += f" LEFT JOIN (SELECT DISTINCT {_names(key)}, true AS there FROM {table}) old ON {_same(key)}"
         if repeats is not None and repeats.num_rows:
-            relations["later"] = repeats
             later = 'later."row" IS NOT NULL'
             joins += ' LEFT JOIN later ON later.file = new.file AND later."row" = new."row"'
         marks = f"{there} AS __there__, {later} AS __later__"
         query = f"WITH new AS ({select}) SELECT new.*, {marks} FROM new {joins}"
         written = 0
+        relations = self._relations(query) | {"later": repeats if repeats is not None else []}
         for batch in self._engine.stream(query, relations, size=50_000):
             written += self._part(table, pl.DataFrame(batch), key)
         self._done(table, written)
@@ -149,7 +147,7 @@ class Intake:
         query += f" ORDER BY {_names(key)}"
         writer = self._writer(table)
         written = 0
-        for batch in self._engine.stream(query, self._relations(), size=50_000):
+        for batch in self._engine.stream(query, self._relations(query), size=50_000):
             rows = pl.DataFrame(batch)
             self._seen(rows)
             written += writer.add(rows)
@@ -171,7 +169,7 @@ class Intake:
             f"FROM new FULL JOIN {table} old ON {_same(schema.key)} ORDER BY {_names(schema.key)}"
         )
         writer, written = self.run.writer(table), 0
-        for batch in self._engine.stream(query, self._relations(), size=50_000):
+        for batch in self._engine.stream(query, self._relations(query), size=50_000):
             rows = pl.DataFrame(batch)
             written += int(rows["__here__"].sum())
             self._seen(rows.filter("__here__"))
@@ -189,7 +187,7 @@ class Intake:
 
     def _later(self, select: str, key: tuple[str, ...]) -> pa.Table:
         """The rows (file, row) whose key an earlier row has: first narrowed down by hash, which takes little memory."""
-        new, relations = f"WITH new AS ({select}) ", self._relations()
+        new, relations = f"WITH new AS ({select}) ", self._relations(select)
         shared = self._engine.query(
             f"{new} SELECT hash({_names(key)}) AS hashed FROM new GROUP BY hashed HAVING count(*) > 1", relations
         )
@@ -226,8 +224,8 @@ class Intake:
     def _writer(self, table: str) -> Any:
         return self.run.writer(table, append=self.mode == "append")
 
-    def _relations(self) -> dict[str, Relation]:
-        relations = dict(self._shop)
+    def _relations(self, sql: str) -> dict[str, Relation]:
+        relations = dict(self.run.shop.relations(sql))
         for name, staged in self._staged.items():
             relations[name] = [staged.close()]
         return relations
