@@ -117,7 +117,8 @@ def _shop(path: Path, market: Market) -> Shop:
         return Shop.open(path)
     settings = market.parameters.shop
     languages = tuple(dict.fromkeys((settings.language, "en")))
-    return Shop.create(path, timezone=settings.timezone, currency=settings.currency, languages=languages)
+    name = "Simulated market"
+    return Shop.create(path, timezone=settings.timezone, currency=settings.currency, languages=languages, name=name)
 
 
 def _make_room(shop: Shop, replace: bool) -> set[str]:
