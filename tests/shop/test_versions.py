@@ -156,7 +156,9 @@ def test_the_second_writer_fails_naming_the_holder_and_a_killed_holder_blocks_no
     holder = child(shop, HOLD)
     assert holder.stdout is not None and holder.stdout.readline() == "holding\n"
     impatient = Shop.open(shop.path, wait_s=0.1)
-    with pytest.raises(UsageError, match=rf"is being written by 'slow-import' \(process {holder.pid}, since .*try again"):
+    with pytest.raises(
+        UsageError, match=rf"is being written by 'slow-import' \(process {holder.pid}, since .*try again"
+    ):
         write(impatient, 2)
     with pytest.raises(UsageError, match="slow-import"):
         impatient.clean()
