@@ -6,6 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
+from commands import write_commands_page  # noqa: E402
 from tables import write_tables_page  # noqa: E402
 
 import danggol  # noqa: E402
@@ -23,3 +24,4 @@ autodoc_typehints = "description"
 suppress_warnings = ["myst.xref_missing"]
 
 write_tables_page(HERE / "tables.md")
+write_commands_page(HERE / "commands.md")

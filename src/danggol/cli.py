@@ -16,6 +16,8 @@ from danggol.console import Outcome, perform
 
 HELP = "Who will buy what, in which country, why, and what to do about it: from the tables a shop already has."
 
+SOURCES_HELP = "csv (your own), online-retail, online-shoppers, xmarket, amazon-m2 or fashion-products."
+
 app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 purchase = typer.Typer(help="Predict who will buy what.", no_args_is_help=True)
 app.add_typer(purchase, name="purchase")
@@ -106,7 +108,7 @@ def simulate(
 
 @verb(app, "import", "danggol import csv orders.csv my-shop --guess")
 def import_(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Which form the data has; 'list' names them.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCES_HELP)],
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The file or folder.")],
     shop: ShopPath,
     mapping: Annotated[Path | None, typer.Option(metavar="FILE", help="csv: which column means what (TOML).")] = None,
