@@ -104,7 +104,10 @@ def _prepared(column: Column, rule: ColumnRule, rows: pl.DataFrame, file: FileRu
     try:
         return rows.select(pl.when(text != "").then(text).alias("text")).to_series()
     except pl.exceptions.ComputeError as error:
-        raise UsageError(f"extract of '{column.name}' is a regular expression that cannot be used: {error}") from error
+        raise UsageError(
+            f"extract of '{column.name}' is a regular expression that is not understood; write it without look-around "
+            "and back-references"
+        ) from error
 
 
 def _mapped(text: pl.Expr, words: Mapping[str, str]) -> pl.Expr:

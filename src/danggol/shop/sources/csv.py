@@ -21,6 +21,7 @@ from danggol.shop.pictures import fault, is_url
 from danggol.shop.rules import quote
 from danggol.shop.run import Run
 from danggol.shop.schemas import Schema
+from danggol.shop.sources.columns import ENTRY
 from danggol.shop.sources.convert import WHEN, Converter, id_prefix, settle_days
 from danggol.shop.sources.delimited import require_columns
 from danggol.shop.sources.intake import Intake
@@ -142,50 +143,41 @@ def _take(converter: Converter, rows: pl.DataFrame, intake: Intake) -> None:
 
 def _padded(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
     """The rows with all columns of the schema, so that several rules may give rows of one table."""
-    blank = pl.DataFrame(schema.arrow.empty_table().select([c.name for c in schema.columns if c.type != "map"]))
-    missing = [pl.lit(None, blank.schema[name]).alias(name) for name in blank.columns if name not in frame.columns]
-    maps = [c.name for c in schema.columns if c.type == "map" and c.name in frame.columns]
-    own = [
-        name for name in frame.columns if name not in {c.name for c in schema.columns} | {"file", "row", "record", WHEN}
-    ]
-    return frame.with_columns(missing).select(*blank.columns, *maps, *own, "row", WHEN)
+    plain = pl.DataFrame(schema.arrow.empty_table().select([c.name for c in schema.columns if c.type != "map"]))
+    types = dict(plain.schema) | {c.name: ENTRY for c in schema.columns if c.type == "map"}
+    missing = [pl.lit(None, kind).alias(name) for name, kind in types.items() if name not in frame.columns]
+    own = [name for name in frame.columns if name not in {*types, "file", "row", "record", WHEN}]
+    return frame.with_columns(missing).select(*types, *own, "row", WHEN)
 
 
 def _fill(mapping: Mapping, intake: Intake) -> None:
     done = set()
     for place, rule in enumerate(mapping.tables):
         staged = _staged_as(place, rule)
-        maps = [c.name for c in rule.schema.columns if c.type == "map" and c.name in rule.columns]
         if rule.generated or rule.keep == "all":
-            swaps = ", ".join(f'map_from_entries("{name}") AS "{name}"' for name in maps)
+            maps = [quote(c.name) for c in rule.schema.columns if c.type == "map" and c.name in rule.columns]
+            swaps = ", ".join(f"map_from_entries({name}) AS {name}" for name in maps)
             select = f"SELECT * EXCLUDE ({WHEN}) {f'REPLACE ({swaps})' if swaps else ''} FROM {staged}"
             intake.fill(rule.table, select, unique=bool(rule.generated), count=place == 0)
         elif staged not in done:
             done.add(staged)
-            intake.merge(rule.table, _merged(rule, staged, maps))
+            intake.merge(rule.table, _merged([r for r in mapping.tables if r.table == rule.table], staged))
 
 
-def _merged(rule: TableRule, staged: str, maps: Sequence[str]) -> str:
+def _merged(rules: Sequence[TableRule], staged: str) -> str:
     """SQL for one row a key: of every column the latest (or first) value that is there, or their sum."""
-    schema = rule.schema
-    pick = "arg_max" if rule.keep == "latest" else "arg_min"
-    order = f"(coalesce({WHEN}, TIMESTAMPTZ '1900-01-01'), \"row\")"
+    schema, keep = rules[0].schema, rules[0].keep
+    pick = "arg_max" if keep == "latest" else "arg_min"
+    summed = {name for rule in rules for name, column in rule.columns.items() if column.sum}
+    maps = {column.name for column in schema.columns if column.type == "map"}
+    names = dict.fromkeys([*(c.name for c in schema.columns), *(name for rule in rules for name in rule.columns)])
     chosen = []
-    for column in schema.columns:
-        name = f'"{column.name}"'
-        if column.name in schema.key:
-            chosen.append(name)
-        elif column.type == "map" and column.name not in maps:
-            chosen.append(f"NULL::MAP(VARCHAR, VARCHAR) AS {name}")
-        elif column.name in rule.columns and rule.columns[column.name].sum:
-            chosen.append(f"sum({name}) AS {name}")
-        else:
-            value = f"{pick}({name}, {order}) FILTER ({name} IS NOT NULL)"
-            chosen.append(f"{f'map_from_entries({value})' if column.name in maps else value} AS {name}")
-    own = [name for name in rule.columns if name not in {column.name for column in schema.columns}]
-    chosen += [f"{pick}({quote(name)}, {order}) FILTER ({quote(name)} IS NOT NULL) AS {quote(name)}" for name in own]
-    key = ", ".join(f'"{name}"' for name in schema.key)
-    return f"SELECT {', '.join(chosen)} FROM {staged} GROUP BY {key}"
+    for name, said in ((name, quote(name)) for name in names if name not in schema.key):
+        value = f"{pick}({said}, (coalesce({WHEN}, TIMESTAMPTZ '1900-01-01'), \"row\")) FILTER ({said} IS NOT NULL)"
+        value = f"sum({said})" if name in summed else f"map_from_entries({value})" if name in maps else value
+        chosen.append(f"{value} AS {said}")
+    key = ", ".join(map(quote, schema.key))
+    return f"SELECT {', '.join([key, *chosen])} FROM {staged} GROUP BY {key}"
 
 
 def _say(file: Rows, converter: Converter, intake: Intake) -> None:

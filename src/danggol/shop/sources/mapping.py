@@ -216,6 +216,8 @@ class _Reader:
                 self.fail(f"'{language}' is not an ISO 639-1 language such as ko", "file", "languages")
         if rule.delimiter and len(rule.delimiter) != 1:
             self.fail("the delimiter is one character", "file", "delimiter")
+        if rule.heading_row < 0:
+            self.fail("heading_row is the number of a row, from 1", "file", "heading_row")
         self._decimal(rule.decimal, "file", "decimal")
         return rule
 
@@ -244,6 +246,8 @@ class _Reader:
         """See that no two rules can give a table two rows with the same key."""
         for place, rule in enumerate(tables):
             several = sum(other.table == rule.table for other in tables) > 1
+            if several and rule.schema.open and not rule.generated:
+                self.fail(f"'{rule.table}' can stand once only", rule.table)
             if rule.keep == "all" and not rule.generated and (place or several):
                 where = "stands several times" if several else "is not the main table (the first)"
                 self.fail(f"'{rule.table}' {where}, so keep is latest or first for it", rule.table, "keep")
