@@ -132,7 +132,7 @@ def test_readers_see_all_of_a_publication_or_nothing_of_it(shop: Shop, monkeypat
         write(shop, number)
     done.set()
     reader.join()
-    assert len({row for row in seen}) > 1
+    assert len(set(seen)) > 1
     assert all(title == customers for title, customers in seen)
     assert seen == sorted(seen)
 
@@ -240,7 +240,7 @@ def test_a_damaged_current_is_one_clear_sentence(shop: Shop, text: str) -> None:
 def test_a_damaged_run_record_stops_no_query(shop: Shop) -> None:
     next((shop.path / "runs").glob("*.json")).write_text("{")
     assert state(shop) == ("11", "c1")
-    with pytest.raises(DataError, match="record .* is damaged; move it away"):
+    with pytest.raises(DataError, match=r"record .* is damaged; move it away"):
         shop.runs()
 
 
@@ -248,7 +248,7 @@ def test_a_truncated_table_is_one_clear_sentence(shop: Shop) -> None:
     (path,) = shop.tables()["products"].files
     path.write_bytes(path.read_bytes()[:-20])
     for call in (shop.tables, lambda: shop.read("products"), lambda: shop.has("products")):
-        with pytest.raises(DataError, match="table 'products' .*cannot be read"):
+        with pytest.raises(DataError, match=r"table 'products' .*cannot be read"):
             call()
 
 
@@ -258,7 +258,7 @@ def test_a_folder_that_cannot_be_written_is_one_clear_sentence(shop: Shop, monke
             raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(versions, "FileLock", Refused)
-    with pytest.raises(UsageError, match="cannot be written: Permission denied .*permissions"):
+    with pytest.raises(UsageError, match=r"cannot be written: Permission denied .*permissions"):
         write(shop, 2)
 
 

@@ -93,8 +93,8 @@ def _cell(field: pa.Field) -> str:
 
 def disarm(texts: pl.Expr) -> pl.Expr:
     """Texts with an apostrophe before those that a spreadsheet would run as a formula; numbers are left alone."""
-    runs = texts.str.contains(_FORMULA) & ~texts.str.contains(_NUMBER)
-    return pl.when(runs).then(pl.lit("'") + texts).otherwise(texts)
+    harmless = ~texts.str.contains(_FORMULA) | texts.str.contains(_NUMBER)
+    return pl.when(harmless | texts.is_null()).then(texts).otherwise(pl.lit("'") + texts)
 
 
 def _write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: IO[bytes]) -> Iterator[int]:
@@ -104,7 +104,7 @@ def _write_csv(batches: Iterable[pa.RecordBatch], schema: pa.Schema, file: IO[by
     for batch in batches:
         frame = pl.DataFrame(batch)
         texts = [name for name, kind in frame.schema.items() if kind == pl.String]
-        frame = frame.with_columns(disarm(pl.col(name)).alias(name) for name in texts)
+        frame = frame.with_columns(disarm(pl.col(name)) for name in texts)
         frame.write_csv(file, include_header=False, line_terminator="\r\n")
         yield frame.height
 
