@@ -69,6 +69,8 @@ def forget(shop: Shop, customer_id: str) -> ForgetReport:
     Models are not trained again: in their Parquet files the id gives way to a made-up one, and the report names each
     model folder and each text file that may still know the person. UsageError where nobody has the id.
     """
+    if not customer_id.strip():
+        raise UsageError("the customer's id is empty; check the id")
     person = _Person(shop, customer_id)
     with shop.run("forget") as run, stage("forget", len(_HOLDING)) as bar:
         shutil.rmtree(shop.path / ".staged" / SPILL, ignore_errors=True)
@@ -169,18 +171,18 @@ class _Person:
             if path.suffix != ".parquet":
                 continue
             table = _read(path)
-            names = [f.name for f in table.schema if pa.types.is_string(f.type) and "customer" in f.name + path.stem]
-            hits = {name: pc.fill_null(pc.equal(table[name], self.id), fill_value=False) for name in names}
+            names = [f.name for f in table.schema if _is_text(f.type) and "customer" in f.name + path.stem]
+            hits = {name: _equal(table[name], self.id) for name in names}
             count = sum(pc.sum(hit).as_py() or 0 for hit in hits.values())
             if not count:
                 continue
             relative = path.relative_to(self.shop.path).as_posix()
             for name, hit in hits.items():
-                column = pc.if_else(hit, f"{_FORGOTTEN}-{run.id}", table[name])
+                column = pc.if_else(hit, f"{_FORGOTTEN}-{run.id}", table[name].cast(pa.string()))
                 table = table.set_column(table.schema.get_field_index(name), name, column)
             if not relative.startswith("models/"):
                 for name in names:
-                    table = table.filter(pc.fill_null(pc.not_equal(table[name], f"{_FORGOTTEN}-{run.id}"), True))
+                    table = table.filter(pc.invert(_equal(table[name], f"{_FORGOTTEN}-{run.id}")))
             pq.write_table(table, run.file_path(relative), compression="zstd")
             changed[relative] = count
         return changed
@@ -196,7 +198,7 @@ class _Person:
             for path in folder.glob("*.parquet"):
                 if "customer_id" in pq.read_schema(path).names:
                     column = pq.read_table(path, columns=["customer_id"])["customer_id"]
-                    if pa.types.is_string(column.type) and pc.any(pc.equal(column, self.id)).as_py():
+                    if _is_text(column.type) and pc.any(_equal(column, self.id)).as_py():
                         return True
         return False
 
@@ -231,6 +233,16 @@ class _Person:
             if folder.is_dir() and not folder.is_symlink():
                 found += sorted(path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
         return found
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    """Whether a column holds texts, in any of Arrow's ways."""
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _equal(column: pa.ChunkedArray, text: str) -> pa.ChunkedArray:
+    return pc.fill_null(pc.equal(column.cast(pa.string()), text), fill_value=False)
 
 
 def _read(path: Path) -> pa.Table:
