@@ -1,0 +1,198 @@
+"""The learner: LightGBM rankers (LambdaRank) and a classifier, trained on past moments.
+
+Burges, "From RankNet to LambdaRank to LambdaMART", 2010; Ke et al., "LightGBM", NeurIPS 2017.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from danggol.metrics import Platt
+from danggol.progress import stage
+from danggol.purchase.moments import Batch, Moment, member, targets
+from danggol.purchase.retrieval import Content
+from danggol.purchase.samples import DAY, Floats, Purchases, Times
+from danggol.purchase.settings import PurchaseSettings
+
+_QUIET = 0.2
+"""Customers who bought nothing in a window, for each who did, that the classifier learns from."""
+_HELD_OUT = 10
+"""One customer in so many is kept from the classifier, to calibrate it on."""
+
+
+@dataclass
+class Samples:
+    """Rows of one past moment: the buyers' first, then those of some who bought nothing."""
+
+    values: NDArray[np.float32]
+    label: NDArray[np.float32]
+    group: Times
+    """rows of each buyer"""
+    weight: NDArray[np.float32]
+    """how many customers such a row's customer stands for"""
+    customer: Times
+    names: list[str]
+
+
+def moments_before(purchases: Purchases, until: int, settings: PurchaseSettings) -> list[int]:
+    """The past moments to learn from, latest first: their horizons end by ``until``, their pasts are long enough."""
+    known = np.flatnonzero(purchases.lines.customer >= 0)
+    if len(known) == 0:
+        return []
+    horizon, step = round(settings.horizon_days * DAY), round(settings.window_step_days * DAY)
+    first = int(purchases.lines.ts[known[0]])
+    moments = [until - horizon - step * nth for nth in range(settings.windows)]
+    kept = [at for at in moments if at - first >= settings.shortest_history_days * DAY]
+    # a young shop learns from whatever lies before its last horizon
+    return kept or [at for at in moments[:1] if at - first >= settings.horizon_days * DAY / 2]
+
+
+def samples(purchases: Purchases, at: int, settings: PurchaseSettings, content: Content) -> Samples | None:
+    """The rows of one past moment; None where nobody with a past bought after it."""
+    moment = Moment(purchases, at, settings, content)
+    wanted = targets(purchases, at, settings.horizon_days)
+    size = purchases.products.height
+    some = np.flatnonzero(moment.history.order_count > 0)
+    buyers = np.intersect1d(np.unique(wanted // size), some)
+    if len(buyers) == 0:
+        return None
+    rng = np.random.default_rng([settings.seed, at // DAY])
+    quiet = np.setdiff1d(some, buyers)
+    chosen = _draw(rng, buyers, settings.customers_per_window)
+    few = _draw(rng, quiet, max(20, round(_QUIET * len(chosen))))
+    parts = [(batch, _labels(batch, wanted)) for batch in moment.batches(np.concatenate([chosen, few]))]
+    buyer_weight, quiet_weight = len(buyers) / len(chosen), len(quiet) / max(len(few), 1)
+    customer = np.concatenate([batch.customers[batch.row] for batch, _ in parts])
+    count = np.bincount(_place(customer, np.concatenate([chosen, few])), minlength=len(chosen) + len(few))
+    of_buyers = int(count[: len(chosen)].sum())
+    weight = np.full(len(customer), quiet_weight, np.float32)
+    weight[:of_buyers] = buyer_weight
+    values = np.concatenate([batch.values for batch, _ in parts])
+    label = np.concatenate([found for _, found in parts])
+    return Samples(values, label, count[: len(chosen)], weight, customer, parts[0][0].names)
+
+
+def _place(customer: Times, order: Times) -> Times:
+    """Each customer's place in ``order``."""
+    sort = np.argsort(order)
+    return np.asarray(sort[np.searchsorted(order[sort], customer)])
+
+
+def _labels(batch: Batch, wanted: Times) -> NDArray[np.float32]:
+    key = batch.customers[batch.row].astype(np.int64) * batch.products + batch.product
+    return member(key, wanted).astype(np.float32)
+
+
+def _draw(rng: np.random.Generator, customers: Times, most: int) -> Times:
+    return customers if len(customers) <= most else np.sort(rng.choice(customers, most, replace=False))
+
+
+class Ranker:
+    """Trained boosters: ``score`` orders a customer's candidates, ``probability`` is calibrated over all customers."""
+
+    def __init__(
+        self, names: list[str], rankers: list[lgb.Booster], classifier: lgb.Booster, calibrator: Platt
+    ) -> None:
+        self.names, self.rankers, self.classifier, self.calibrator = names, rankers, classifier, calibrator
+
+    @classmethod
+    def train(cls, rows: list[Samples], settings: PurchaseSettings) -> Ranker:
+        """Train on the rows of past moments; at least one of them has a label of 1."""
+        with stage("train", settings.rankers + 1) as under_way:
+            boosters = []
+            for nth in range(settings.rankers):
+                boosters.append(_ranker(rows, settings, nth))
+                under_way.advance()
+            classifier = _classifier(rows, settings)
+            under_way.advance()
+        return cls(rows[0].names, boosters, classifier, _calibrator(rows, classifier))
+
+    def score(self, batch: Batch) -> tuple[Floats, Floats]:
+        """Order score (standardised within the customer) and probability of each of the batch's rows."""
+        row, count = batch.row, len(batch.customers)
+        margin = self.classifier.predict(batch.values, raw_score=True)
+        order = sum((standard(row, ranker.predict(batch.values), count) for ranker in self.rankers), np.zeros(len(row)))
+        order = order / max(len(self.rankers), 1) + standard(row, margin, count)
+        return np.asarray(order), self.calibrator.predict(margin)
+
+
+def standard(row: Times, values: NDArray[Any], count: int) -> Floats:
+    """Values less their row's mean, over its standard deviation."""
+    size = np.maximum(np.bincount(row, minlength=count), 1)
+    centred = values - (np.bincount(row, weights=values, minlength=count) / size)[row]
+    spread = np.sqrt(np.bincount(row, weights=centred**2, minlength=count) / size)[row]
+    return np.divide(centred, spread, out=np.zeros(len(row)), where=spread > 1e-12)
+
+
+def _parameters(settings: PurchaseSettings, seed: int) -> dict[str, Any]:
+    return {
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.leaves,
+        "min_data_in_leaf": 100,
+        "feature_fraction": 0.5,
+        "bagging_fraction": 0.5,
+        "bagging_freq": 1,
+        "lambda_l2": 5.0,
+        "max_bin": 63,
+        "num_threads": settings.threads or min(4, os.cpu_count() or 1),
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbose": -1,
+    }
+
+
+def _ranker(rows: list[Samples], settings: PurchaseSettings, nth: int) -> lgb.Booster:
+    """A LambdaRank booster on the buyers' rows; those of customers without a hit among their candidates teach nothing."""
+    counts = [int(part.group.sum()) for part in rows]
+    data = lgb.Dataset(
+        [part.values[:count] for part, count in zip(rows, counts, strict=True)],
+        np.concatenate([part.label[:count] for part, count in zip(rows, counts, strict=True)]),
+        group=np.concatenate([part.group for part in rows]),
+        params={"max_bin": 63},
+    )
+    given = {"objective": "lambdarank", "lambdarank_truncation_level": 30}
+    parameters = _parameters(settings, settings.seed * 1000 + nth)
+    return _plain(lgb.train(parameters | given, data, settings.rounds))
+
+
+def _classifier(rows: list[Samples], settings: PurchaseSettings) -> lgb.Booster:
+    """A booster of the probability, on the rows of buyers and others; the held-out customers' rows weigh nothing."""
+    data = lgb.Dataset(
+        [part.values for part in rows],
+        np.concatenate([part.label for part in rows]),
+        weight=np.concatenate([np.where(_held_out(part), 0.0, part.weight) for part in rows]),
+        params={"max_bin": 63},
+    )
+    return _plain(
+        lgb.train(_parameters(settings, settings.seed * 1000 + 999) | {"objective": "binary"}, data, settings.rounds)
+    )
+
+
+def _calibrator(rows: list[Samples], classifier: lgb.Booster) -> Platt:
+    """Platt's line over the held-out customers, or all where the held-out ones bought nothing."""
+    parts = [_held_out(part) for part in rows]
+    if not any(part.label[held].any() for part, held in zip(rows, parts, strict=True)):
+        parts = [np.ones(len(part.label), np.bool_) for part in rows]
+    margin, label, weight = [], [], []
+    for part, held in zip(rows, parts, strict=True):
+        if held.any():
+            margin.append(classifier.predict(part.values[held], raw_score=True))
+            label.append(part.label[held])
+            weight.append(part.weight[held])
+    return Platt.fit(np.concatenate(margin), np.concatenate(label), np.concatenate(weight))
+
+
+def _held_out(part: Samples) -> NDArray[np.bool_]:
+    return part.customer % _HELD_OUT == _HELD_OUT - 1
+
+
+def _plain(booster: lgb.Booster) -> lgb.Booster:
+    """The booster as it will be after saving and loading, so that both predict the same."""
+    return lgb.Booster(model_str=booster.model_to_string())
