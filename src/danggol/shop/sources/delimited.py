@@ -79,7 +79,7 @@ def open_delimited(text: TextFile, delimiter: str | None = None) -> Delimited:
         with text.open() as stream:
             record = next(record for record in csv.reader(_Lines(stream), delimiter=delimiter, strict=True) if record)
     except csv.Error as error:
-        raise DataError(f"The heading line of {text.name} cannot be read ({error}): check its quotes") from None
+        raise DataError(f"the heading line of {text.name} cannot be read ({error}): check its quotes") from None
     return Delimited(text, delimiter, _heading(text, record))
 
 
@@ -105,7 +105,7 @@ def _heading(text: TextFile, record: list[str]) -> tuple[str, ...]:
     if twice is not None:
         raise DataError(f"{text.name} has two columns named {twice!r}: rename one of them")
     if any("\x00" in name or not _encodable(name) for name in columns):
-        raise DataError(f"The heading line of {text.name} holds bytes that are no text: save the file as UTF-8")
+        raise DataError(f"the heading line of {text.name} holds bytes that are no text: save the file as UTF-8")
     return tuple(columns)
 
 

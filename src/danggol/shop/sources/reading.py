@@ -81,12 +81,12 @@ def find_files(path: Path, *patterns: str) -> list[Path]:
             raise UsageError(f"{path} is neither a file nor a folder: give the path of the data file")
         found = sorted({file for pattern in patterns for file in path.glob(pattern) if file.is_file()})
     except FileNotFoundError:
-        raise UsageError(f"There is nothing at {path}: give the path of a file or folder that exists") from None
+        raise UsageError(f"there is nothing at {path}: give the path of a file or folder that exists") from None
     except OSError as error:
         raise DataError(f"{path} cannot be opened ({error.strerror}): check its permissions and links") from None
     if not found:
         wanted = " or ".join(patterns) or "file"
-        raise UsageError(f"The folder {path} holds no {wanted}: give the path of the data file itself")
+        raise UsageError(f"the folder {path} holds no {wanted}: give the path of the data file itself")
     return found
 
 
@@ -95,7 +95,7 @@ def find_file(path: Path, *patterns: str) -> Path:
     found = find_files(path, *patterns)
     if len(found) > 1:
         names = ", ".join(file.name for file in found[:4])
-        raise UsageError(f"The folder {path} holds several files that fit ({names}): give the path of one of them")
+        raise UsageError(f"the folder {path} holds several files that fit ({names}): give the path of one of them")
     return found[0]
 
 
@@ -181,7 +181,7 @@ class _Scan:
             codecs_tried = [encoding] if encoding else ["utf-8", "cp949"]
             self.alive = {codec: codecs.getincrementaldecoder(codec)() for codec in codecs_tried}
         except LookupError:
-            raise UsageError(f"There is no encoding {encoding!r}: give one such as utf-8, cp949 or utf-16") from None
+            raise UsageError(f"there is no encoding {encoding!r}: give one such as utf-8, cp949 or utf-16") from None
 
     @property
     def wide(self) -> bool:

@@ -1,7 +1,8 @@
 """XMarket (Amazon ratings by market): who rated which product in which country, and when.
 
-A rating stands for a purchase: it becomes a ``purchase`` event on its day, and a review with its stars and an empty
-text, as the file has none. Days become midnight UTC. The market gives the country of the event and of the customer.
+A rating stands for a purchase: it becomes a ``purchase`` event on its day. Its stars are not kept, as they would need
+a review, a review needs a text, and the file has none. Days become midnight UTC. The market gives the country of the
+event and of the customer.
 One person's ratings of one item on different days are kept apart; of those on one day the first is kept.
 """
 
@@ -26,10 +27,6 @@ COLUMNS = ("userId", "itemId", "rate", "date")
 _EVENTS = """
     SELECT rating_id AS event_id, ts, 'purchase' AS kind, customer_id, product_id, country, file, "row" FROM ratings
 """
-_REVIEWS = """
-    SELECT rating_id AS review_id, '' AS text, product_id, customer_id, ts, rating FROM ratings
-    QUALIFY row_number() OVER (PARTITION BY rating_id ORDER BY file, "row") = 1
-"""
 _PRODUCTS = "SELECT DISTINCT product_id, 'amazon' AS source FROM ratings"
 _CUSTOMERS = "SELECT customer_id, arg_max(country, ts) AS country FROM ratings GROUP BY customer_id"
 
@@ -39,10 +36,11 @@ def load(path: Path, intake: Intake, options: Options) -> None:
     for place in find_files(path, "*_5core.txt.gz", "*_5core.txt"):
         _read(place, intake, options)
     intake.fill("events", _EVENTS)
-    intake.derive("reviews", _REVIEWS)
     intake.derive("products", _PRODUCTS)
     intake.derive("customers", _CUSTOMERS)
-    intake.note("A rating stands for a purchase on its day; its stars are in reviews, whose text is empty here.")
+    intake.note(
+        "A rating stands for a purchase on its day; its stars are not kept, as a review needs a text and there is none."
+    )
 
 
 def _read(path: Path, intake: Intake, options: Options) -> None:
@@ -92,7 +90,6 @@ def _ratings(rows: pl.DataFrame, name: str, country: str) -> pl.DataFrame:
         pl.format("{}-{}-{}-{}", pl.lit(country.lower()), "userId", "itemId", "date").alias("rating_id"),
         pl.col("userId").alias("customer_id"),
         pl.col("itemId").alias("product_id"),
-        number("rate").alias("rating"),
         _day().alias("ts"),
         pl.lit(country).alias("country"),
     )
@@ -101,7 +98,7 @@ def _ratings(rows: pl.DataFrame, name: str, country: str) -> pl.DataFrame:
 SOURCE = KnownSource(
     name="xmarket",
     summary="XMarket: Amazon ratings of one market (de_5core.txt.gz), or the folder of all of them",
-    writes=("events", "reviews", "products", "customers"),
+    writes=("events", "products", "customers"),
     shop={"timezone": "UTC", "currency": "USD", "languages": ("en",)},
     read=load,
     options={"market": "two letters, where the file's name does not begin with them"},
