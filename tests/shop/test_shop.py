@@ -18,7 +18,7 @@ from danggol.shop import SCHEMAS, Column, Shop, run
 from danggol.shop.conform import conform
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-TABLES = ("products", "offers", "posts", "sessions", "calendar", "broadcasts", "demand_forecasts", "customer_causes")
+TABLES = ("products", "offers", "posts", "sessions", "demand_forecasts")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
     ["", "한국어", "😀", "\0", "a\nb", "'"]
 )
