@@ -206,6 +206,16 @@ def test_clean_deletes_old_versions_only(shop: Shop) -> None:
     assert (shop.path / "images/x.txt").exists() and shop.runs().height == 4
 
 
+def test_a_writer_leaves_alone_what_queries_have_spilled(shop: Shop) -> None:
+    spilled = shop.path / ".staged" / versions.SPILL / "x.tmp"
+    spilled.parent.mkdir(parents=True)
+    spilled.write_text("x")
+    write(shop, 2)
+    assert spilled.exists()
+    shop.clean()
+    assert not spilled.exists()
+
+
 def test_a_dropped_table_is_gone_and_can_be_written_again(shop: Shop) -> None:
     with shop.run("drop") as run:
         run.drop("customers")

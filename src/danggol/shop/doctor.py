@@ -103,7 +103,15 @@ QUESTIONS = (
     ),
     Question(
         "trends",
-        (("posts.hashtags", "posts.text", "events:view.product_id", "events:search.query"),),
+        (
+            (
+                "events:purchase.product_id",
+                "events:view.product_id",
+                "events:search.query",
+                "posts.hashtags",
+                "posts.text",
+            ),
+        ),
         (*_all("products.category", "products.attributes"), *_COUNTRY),
         least_days=28,
         soft_days=180,
