@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import polars as pl
 import pyarrow as pa
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from danggol.errors import DataError
 from danggol.shop.schemas import Column, Schema
 
-Data = pl.DataFrame | pa.Table | pa.RecordBatch
+Data: TypeAlias = pl.DataFrame | pa.Table | pa.RecordBatch
 
 
 def conform(data: Data, schema: Schema) -> pa.Table:
