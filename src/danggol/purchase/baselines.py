@@ -90,7 +90,7 @@ class ItemToItem:
         self._products = history.products
         self.kept, _ = history.kept(self.max_products)
         self._rows = self.rows(history)[:, self.kept].tocsr()
-        self.item_weights = self.weights(history, self._rows)
+        self.item_weights: Scores = self.weights(history, self._rows)
         return self
 
     def rows(self, history: History) -> Matrix:
@@ -103,10 +103,14 @@ class ItemToItem:
 
     def score(self, customers: Rows) -> Scores:
         """Scores (n, products)."""
-        found = np.asarray(self._rows[customers] @ self.item_weights, np.float32)
+        return self.spread(self._rows[customers])
+
+    def spread(self, rows: Matrix) -> Scores:
+        """``rows @ B`` for any rows over the kept products, as scores (n, products)."""
+        found = np.asarray(rows @ self.item_weights, np.float32)
         if len(self.kept) == self._products:
             return found
-        out = np.zeros((len(customers), self._products), np.float32)
+        out = np.zeros((rows.shape[0], self._products), np.float32)
         out[:, self.kept] = found
         return out
 

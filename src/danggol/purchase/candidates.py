@@ -1,4 +1,4 @@
-"""Which products are ranked for a customer: the own history, what the scorers put first, what sells now, what is new."""
+"""Which products are ranked for a customer: the own history, what scorers put first, what sells now, what is new."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ def candidates(
     found = [row * size + product]
     bought = np.zeros((len(customers), size), np.bool_)
     bought[row, product] = True
-    for name in GENERATORS:
-        if name in scores:
-            found.append(_first(np.where(bought | ~on_offer[None, :], -np.inf, scores[name]), per_scorer))
+    shown = bought | ~on_offer[None, :]
+    found += [_first(np.where(shown, -np.inf, scores[name]), per_scorer) for name in GENERATORS if name in scores]
     if "content" in scores:
         never = on_offer & (history.pairs.buyers == 0)
         if never.any():
@@ -77,7 +76,7 @@ def _first(scores: NDArray[np.floating], count: int) -> Times:
     count = min(count, size)
     place = np.argpartition(-scores, count - 1, axis=1)[:, :count]
     keys = np.arange(len(scores), dtype=np.int64)[:, None] * size + place
-    return keys[np.isfinite(np.take_along_axis(scores, place, axis=1))]
+    return np.asarray(keys[np.isfinite(np.take_along_axis(scores, place, axis=1))])
 
 
 def _looked_at(history: History, customers: Rows, on_offer: NDArray[np.bool_]) -> Times:

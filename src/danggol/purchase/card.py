@@ -22,8 +22,8 @@ def card(config: Mapping[str, Any], figures: Mapping[str, Any], measured: pl.Dat
         "",
         f"- Purchases from {figures.get('first_purchase')} to {figures.get('until')} (not included).",
         f"- {figures.get('purchase_lines', 0):,} lines of {figures.get('customers', 0):,} known customers, "
-        f"{figures.get('products', 0):,} products; {figures.get('lines_without_customer', 0):,} lines without a customer "
-        "count for products only.",
+        f"{figures.get('products', 0):,} products; {figures.get('lines_without_customer', 0):,} lines without a "
+        "customer count for products only.",
         f"- Learnt from {len(figures.get('moments', []))} past moments, {figures.get('rows', 0):,} rows, "
         f"{figures.get('hits', 0):,} of them bought."
         if figures.get("learnt")
@@ -55,7 +55,7 @@ def _terms(figures: Mapping[str, Any]) -> str:
 def _figures(measured: pl.DataFrame | None) -> list[str]:
     if measured is None or measured.is_empty():
         return ["Not measured yet; `danggol purchase evaluate` does it, and training after it quotes the figures."]
-    until = measured["until"].max()
+    until = measured["until"].to_list()[-1]
     rows = measured.filter((pl.col("until") == until) & pl.col("metric").is_in(["ndcg@10", "calibration_error"]))
     lines = [
         f"From `danggol purchase evaluate` with the cut {until:%Y-%m-%d %H:%M} UTC; the 95% interval in brackets.",

@@ -186,7 +186,7 @@ def evaluate(
 
 
 def default_cut(shop: Shop, first: int, last: int, days: float) -> int:
-    """The latest local midnight that leaves ``days`` of purchases after it; DataError where the history is too short."""
+    """The latest local midnight with ``days`` of purchases after it; DataError where the history is too short."""
     cut = moment(shop, as_datetime(last + DAY - round(days * DAY)).astimezone(_zone(shop)).date())
     assert cut is not None
     if cut <= first:

@@ -242,12 +242,12 @@ def _usual_price(history: History) -> Floats:
     priced = known.price > 0
     recent = priced & (known.ts >= history.at - 30 * DAY)
     ever, lately = (_mean_log(known.product[rows], known.price[rows], history.products) for rows in (priced, recent))
-    return np.where(np.isnan(lately), ever, lately)
+    return np.asarray(np.where(np.isnan(lately), ever, lately))
 
 
 def _mean_log(product: NDArray[Any], price: Floats, size: int) -> Floats:
     total, count = np.bincount(product, weights=np.log1p(price), minlength=size), np.bincount(product, minlength=size)
-    return np.divide(total, count, out=np.full(size, np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(size, np.nan), where=count > 0))
 
 
 def _share_by_country(history: History) -> NDArray[np.float32]:

@@ -45,7 +45,7 @@ class History:
 
     @cached_property
     def orders(self) -> tuple[Ints, Floats, Times]:
-        """Per order of a known customer, sorted by customer and time: customer, days; and where each customer starts."""
+        """Orders of known customers, sorted by customer and time: customer, days; and where each customer starts."""
         order, first = np.unique(self.known.order, return_index=True)
         customer, days = self.known.customer[first], self.known.ts[first] / DAY
         place = np.lexsort((order, days, customer))
@@ -100,7 +100,7 @@ class History:
         return sp.csr_matrix((data, place), shape=(self.customers, self.products))
 
     def kept(self, cap: int) -> tuple[Ints, Times]:
-        """The products in the item-to-item matrices, most bought first up to ``cap``, and where each product is (or -1)."""
+        """The ``cap`` most bought products, which item-to-item matrices are over, and each product's place (or -1)."""
         count = self.pairs.buyers
         chosen = np.sort(np.argsort(-count, kind="stable")[: min(cap, int((count > 0).sum()))])
         where = np.full(self.products, -1, np.int64)

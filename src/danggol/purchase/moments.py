@@ -46,7 +46,7 @@ class Batch:
 class Moment:
     """Everything that is computed for one moment (epoch microseconds) from what came before it.
 
-    ``undated``: whether listed products that nobody has bought and that bear no date may be candidates; so only where the
+    ``undated``: whether listed products that nobody has bought and that bear no date may be candidates; only where the
     moment is now, for at an earlier one they may not have been there yet.
     """
 
@@ -84,7 +84,7 @@ def on_offer(history: History, undated: bool) -> NDArray[np.bool_]:
     dated[offers.product[(offers.valid_from < at) & (offers.valid_to > at)]] = True
     fresh = np.isin(np.arange(history.products), lines.product, invert=True) & (dated | undated)
     fresh[lines.product[lines.ts >= at - 90 * DAY]] = True
-    return fresh
+    return np.asarray(fresh, np.bool_)
 
 
 def targets(purchases: Purchases, at: int, days: float) -> Times:

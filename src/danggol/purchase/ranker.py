@@ -116,10 +116,11 @@ class Ranker:
     def score(self, batch: Batch) -> tuple[Floats, Floats]:
         """Order score (standardised within the customer) and probability of each of the batch's rows."""
         row, count = batch.row, len(batch.customers)
-        margin = self.classifier.predict(batch.values, raw_score=True)
-        order = sum((standard(row, ranker.predict(batch.values), count) for ranker in self.rankers), np.zeros(len(row)))
-        order = order / max(len(self.rankers), 1) + standard(row, margin, count)
-        return np.asarray(order), self.calibrator.predict(margin)
+        margin = np.asarray(self.classifier.predict(batch.values, raw_score=True))
+        order = standard(row, margin, count)
+        for ranker in self.rankers:
+            order += standard(row, np.asarray(ranker.predict(batch.values)), count) / len(self.rankers)
+        return order, self.calibrator.predict(margin)
 
 
 def standard(row: Times, values: NDArray[Any], count: int) -> Floats:
@@ -149,7 +150,7 @@ def _parameters(settings: PurchaseSettings, seed: int) -> dict[str, Any]:
 
 
 def _ranker(rows: list[Samples], settings: PurchaseSettings, nth: int) -> lgb.Booster:
-    """A LambdaRank booster on the buyers' rows; those of customers without a hit among their candidates teach nothing."""
+    """A LambdaRank booster on the buyers' rows; a customer without a hit among the candidates teaches nothing."""
     counts = [int(part.group.sum()) for part in rows]
     data = lgb.Dataset(
         [part.values[:count] for part, count in zip(rows, counts, strict=True)],
@@ -190,7 +191,7 @@ def _calibrator(rows: list[Samples], classifier: lgb.Booster) -> Platt:
 
 
 def _held_out(part: Samples) -> NDArray[np.bool_]:
-    return part.customer % _HELD_OUT == _HELD_OUT - 1
+    return np.asarray(part.customer % _HELD_OUT == _HELD_OUT - 1)
 
 
 def _plain(booster: lgb.Booster) -> lgb.Booster:

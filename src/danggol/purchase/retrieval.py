@@ -41,7 +41,7 @@ class Content:
 
 
 def token_matrix(products: pl.DataFrame) -> Matrix:
-    """TF-IDF rows of length 1 (products, tokens) of title, category and brand; tokens of one product only are left out."""
+    """TF-IDF rows of length 1 (products, tokens) of title, category and brand, without tokens of one product only."""
     texts = products.select(pl.concat_str(["title", "category", "brand"], separator=" ", ignore_nulls=True)).to_series()
     words = [sorted(set(re.findall(r"\w+", (text or "").lower()))) for text in texts.to_list()]
     seen = Counter(word for found in words for word in found)
@@ -57,45 +57,46 @@ def token_matrix(products: pl.DataFrame) -> Matrix:
     return sp.csr_matrix(sp.diags_array(scale) @ matrix, dtype=np.float32)
 
 
-class RisingEASE(ItemToItem):
-    """EASE whose Gram matrix also counts shared words, times how far a product sells above its long-term rate.
-
-    Never-bought products that a customer buys next are mostly those that everybody has begun to buy.
-    """
-
-    name = "rising"
+class ContentEASE(EASE):
+    """EASE whose Gram matrix also counts shared words: ``X'X + words T T'``, T the TF-IDF rows of the products."""
 
     def __init__(self, tokens: Matrix, max_products: int, ridge: float = 300.0, words: float = 20.0) -> None:
-        super().__init__(max_products)
-        self._tokens, self.ridge, self.words = tokens, ridge, words
-
-    def weights(self, history: History, rows: Matrix) -> Scores:
-        """EASE, columns scaled by the rise."""
-        tokens = self._tokens[self.kept]
-        together = gram(rows) + self.words * gram(tokens.T.tocsr())
-        buyers = history.pairs.buyers
-        rise = (history.buyers_since(14) + 1.0) / (0.1 * buyers + 1.0)
-        return np.asarray(ease(together, self.ridge) * rise[self.kept][None, :], np.float32)
-
-
-class RecentEASE(EASE):
-    """EASE over recency-weighted rows, columns scaled by a shorter rise."""
-
-    name = "recent"
-
-    def __init__(self, max_products: int, ridge: float = 200.0, half_life: float = 45.0) -> None:
         super().__init__(ridge, max_products)
-        self.half_life = half_life
-
-    def rows(self, history: History) -> Matrix:
-        """Recency instead of 1."""
-        return history.pairs.faded(self.half_life)
+        self._tokens, self.words = tokens, words
 
     def weights(self, history: History, rows: Matrix) -> Scores:  # noqa: ARG002
-        """EASE of the plain rows."""
-        together = gram(history.pairs.matrix()[:, self.kept].tocsr())
-        rise = (history.buyers_since(7) + 0.5 * history.buyers_since(30) + 1.0) / (0.15 * history.pairs.buyers + 1.0)
-        return np.asarray(ease(together, self.ridge) * rise[self.kept][None, :], np.float32)
+        """Closed form, as EASE."""
+        tokens = self._tokens[self.kept]
+        return ease(gram(rows) + self.words * gram(tokens.T.tocsr()), self.ridge)
+
+
+class Rising:
+    """The scores of a fitted EASE times how far a product sells above its long-term rate.
+
+    Never-bought products that a customer buys next are mostly those that everybody has begun to buy. ``half_life``
+    weighs the customers' rows by recency, with a shorter rise.
+    """
+
+    def __init__(self, name: str, fitted: ItemToItem, half_life: float | None = None) -> None:
+        self.name, self.fitted, self.half_life = name, fitted, half_life
+
+    def fit(self, history: History) -> Self:
+        """Take the rise; the EASE must be fitted to the same past."""
+        pairs = history.pairs
+        if self.half_life is None:
+            rise = (history.buyers_since(14) + 1.0) / (0.1 * pairs.buyers + 1.0)
+            rows = pairs.matrix()
+        else:
+            lately = history.buyers_since(7) + 0.5 * history.buyers_since(30)
+            rise = (lately + 1.0) / (0.15 * pairs.buyers + 1.0)
+            rows = pairs.faded(self.half_life)
+        self._rise = rise.astype(np.float32)
+        self._rows = rows[:, self.fitted.kept].tocsr()
+        return self
+
+    def score(self, customers: Rows) -> Scores:
+        """Scores (n, products)."""
+        return self.fitted.spread(self._rows[customers]) * self._rise[None, :]
 
 
 class NextPurchases(ItemToItem):
@@ -208,14 +209,15 @@ class Neighbours:
 def our_scorers(settings: PurchaseSettings, content: Content) -> list[Scorer]:
     """The scorers that make candidates and features."""
     most = settings.max_products
+    fitted = ContentEASE(content.tokens, most)
     return [
-        EASE(200.0, most),
-        RisingEASE(content.tokens, most),
-        RecentEASE(most),
+        fitted,
+        Rising("rising", fitted),
+        Rising("recent", fitted, half_life=45.0),
         NextPurchases("next_new", most, days=14, step=14, moments=5, fade=0.7, ridge=2000, only_new=True),
         NextPurchases("next_any", most, days=30, step=15, moments=6, fade=0.85, ridge=100, half_life=90),
         Neighbours(settings.neighbours),
-        ALS(48, sweeps=5),
+        ALS(32, sweeps=4),
         content,
     ]
 

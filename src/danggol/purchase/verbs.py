@@ -1,0 +1,207 @@
+"""What the command line does: train, evaluate, predict; each writes its tables or files and returns figures."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from danggol.errors import DataError
+from danggol.purchase.evaluate import Evaluation, default_cut
+from danggol.purchase.evaluate import evaluate as measure
+from danggol.purchase.model import Asked, Prediction, PurchaseModel, When, ask
+from danggol.purchase.samples import as_datetime, moment, query, read, span
+from danggol.purchase.settings import PurchaseSettings
+
+if TYPE_CHECKING:
+    from danggol.shop import Run, Shop
+
+_MODEL = Path("models", "purchase")
+
+
+def train(
+    shop: Shop,
+    until: When = None,
+    to: str | Path | None = None,
+    settings: PurchaseSettings | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Train on everything before ``until`` and save to ``to`` (the shop's ``models/purchase`` if not said)."""
+    began = time.perf_counter()
+    model = PurchaseModel(**_with_seed(settings, seed)).fit(shop, until)
+    model.measured = shop.read("purchase_metrics") if shop.has("purchase_metrics") else None
+    target = model.save(shop.path / _MODEL if to is None else to)
+    figures = {name: model.figures[name] for name in ("learnt", "customers", "products", "rows", "hits")}
+    return {
+        "model": str(target),
+        "until": model.figures["until"],
+        **figures,
+        "moments": len(model.figures["moments"]),
+        **_cost(began),
+    }
+
+
+def evaluate(
+    shop: Shop,
+    until: When = None,
+    days: float | None = None,
+    settings: PurchaseSettings | None = None,
+    seed: int = 0,
+    seeds: Sequence[int] | None = None,
+) -> dict[str, Any]:
+    """Measure beside every baseline and write ``purchase_metrics``; the figures of an earlier cut are kept."""
+    began = time.perf_counter()
+    chosen = PurchaseSettings.of(_with_seed(settings, seed))
+    cut = moment(shop, until)
+    if cut is None:
+        first, last = span(shop)
+        cut = default_cut(shop, first, last, chosen.horizon_days if days is None else days)
+    found = measure(shop, cut, days, chosen, seeds or (seed,))
+    frame = found.frame()
+    with shop.run("purchase evaluate", settings=chosen.model_dump(), seed=seed) as run:
+        if shop.has("purchase_metrics"):
+            others = shop.read("purchase_metrics").filter(pl.col("until") != as_datetime(cut))
+            run.write("purchase_metrics", others)
+            run.append("purchase_metrics", frame)
+        else:
+            run.write("purchase_metrics", frame)
+    return summary(found, frame) | _cost(began)
+
+
+def summary(found: Evaluation, frame: pl.DataFrame) -> dict[str, Any]:
+    """The main figures of an evaluation: by model, ``metric`` or ``metric/part`` to value."""
+    models: dict[str, dict[str, float]] = {}
+    for row in frame.iter_rows(named=True):
+        name = row["metric"] if row["part"] == "all" else f"{row['metric']}/{row['part'].lower()}"
+        if row["value"] is not None:
+            models.setdefault(row["model"], {})[name] = row["value"]
+    ahead = frame.filter((pl.col("metric") == "ndcg@10") & pl.col("part").is_in(["all", "new"]))
+    return {
+        "until": as_datetime(found.until).isoformat(),
+        "days": found.days,
+        "customers": len(found.country),
+        "models": models,
+        "differences": {
+            f"{row['model']}/{row['part']}": [row["difference"], row["difference_low"], row["difference_high"]]
+            for row in ahead.iter_rows(named=True)
+            if row["difference"] is not None
+        },
+        "fit_seconds": round(found.seconds["fit"], 1),
+    }
+
+
+def predict(
+    shop: Shop,
+    at: When = None,
+    top: int = 10,
+    model: str | Path | PurchaseModel | None = None,
+    customers: Sequence[str] | None = None,
+    settings: PurchaseSettings | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Write ``purchase_scores`` and ``recommendations`` as of ``at``; trained anew where no model is given.
+
+    With ``customers``, the rows of all other customers stay; without, both tables are replaced.
+    """
+    began = time.perf_counter()
+    now = moment(shop, at)
+    purchases = read(shop, now)
+    if isinstance(model, PurchaseModel):
+        learnt = model
+    elif model is not None:
+        learnt = PurchaseModel.load(model)
+        if now is not None and learnt.until is not None and learnt.until > now:
+            raise DataError(
+                f"the model was trained on rows up to {as_datetime(learnt.until):%Y-%m-%d %H:%M} UTC, after the moment "
+                "of the prediction; predict later, or train with an earlier --until"
+            )
+    else:
+        learnt = PurchaseModel(**_with_seed(settings, seed)).learn(purchases, now)
+    prediction = Prediction(learnt, purchases, now, undated=now is None or now > span(shop)[1])
+    asked = ask(purchases, customers)
+    images = _images(shop)
+    with shop.run("purchase predict", settings=learnt.settings.model_dump(), seed=seed) as run:
+        counts = _write(shop, run, prediction, asked, top, images, replace=customers is None)
+    return {
+        "at": as_datetime(prediction.at).isoformat(),
+        "as_of": as_datetime(prediction.as_of).isoformat(),
+        "customers": len(asked.codes) + len(asked.strangers),
+        **counts,
+        **_cost(began),
+    }
+
+
+def _write(
+    shop: Shop, run: Run, prediction: Prediction, asked: Asked, top: int, images: pl.DataFrame, replace: bool
+) -> dict[str, int]:
+    """Stream both tables, chunk by chunk."""
+    scores, lists = run.writer("purchase_scores"), run.writer("recommendations")
+    if not replace:
+        # the asked customers' former rows go, everybody else's stay
+        names = [*prediction.purchases.customers["customer_id"].gather(asked.codes).to_list(), *asked.strangers]
+        for name, writer in (("purchase_scores", scores), ("recommendations", lists)):
+            if shop.has(name):
+                writer.add(shop.read(name).filter(~pl.col("customer_id").is_in(names)))
+    before = (scores.rows, lists.rows)
+    for chance, told in _frames(prediction, asked, top, images):
+        scores.add(chance)
+        lists.add(told)
+    return {"purchase_scores": scores.rows - before[0], "recommendations": lists.rows - before[1]}
+
+
+def _frames(
+    prediction: Prediction, asked: Asked, top: int, images: pl.DataFrame
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    reasons = prediction.reasons()
+    for ranked in prediction.lists(asked.codes, max(top, prediction.settings.stored_scores)):
+        frame = _stamped(prediction, prediction.frame(ranked))
+        chosen = ranked.rank <= top
+        found = reasons.of(ranked.customers, ranked.row[chosen], ranked.product[chosen])
+        yield _scores(frame), _listed(frame.filter(pl.col("rank") <= top), found, images)
+    strangers = _stamped(prediction, prediction.of_strangers(asked.strangers, top))
+    yield _scores(strangers), _listed(strangers, [("new_customer", {})] * strangers.height, images)
+
+
+def _stamped(prediction: Prediction, frame: pl.DataFrame) -> pl.DataFrame:
+    at, as_of = as_datetime(prediction.at), as_datetime(prediction.as_of)
+    horizon = float(prediction.settings.horizon_days)
+    return frame.with_columns(
+        pl.lit(at).alias("at"), pl.lit(as_of).alias("as_of"), pl.lit(horizon).alias("horizon_days")
+    )
+
+
+def _scores(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select("customer_id", "product_id", "at", "probability", "horizon_days", "as_of")
+
+
+def _listed(frame: pl.DataFrame, reasons: Sequence[tuple[str, dict[str, str]]], images: pl.DataFrame) -> pl.DataFrame:
+    """The recommendations with picture and reason."""
+    kind = pl.Struct(dict.fromkeys(("times", "product_id", "country"), pl.String))
+    told = frame.with_columns(
+        pl.Series("reason_code", [code for code, _ in reasons], pl.String),
+        pl.Series("reason_args", [args for _, args in reasons], kind),
+    )
+    told = told.join(images, on="product_id", how="left", maintain_order="left")
+    return told.select(
+        "customer_id", "at", "rank", "product_id", "score", "image", "reason_code", "reason_args", "as_of"
+    )
+
+
+def _images(shop: Shop) -> pl.DataFrame:
+    """The picture to show of each product: its first thumbnail, else its first picture."""
+    return shop.sql(query("images"))
+
+
+def _with_seed(settings: PurchaseSettings | None, seed: int) -> dict[str, Any]:
+    """The settings' values, with the seed of the call where the settings name none of their own."""
+    values = {} if settings is None else settings.model_dump(exclude_unset=True)
+    return {"seed": seed} | values
+
+
+def _cost(began: float) -> dict[str, float]:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"seconds": round(time.perf_counter() - began, 1), "peak_mb": round(peak)}
