@@ -12,10 +12,10 @@ import polars as pl
 
 from danggol import progress
 from danggol.shop.codes import COUNTRIES
-from danggol.shop.sources.columnar import ParquetSource, open_parquet
-from danggol.shop.sources.delimited import ROW, rejects_frame
 from danggol.shop.sources.intake import Intake
-from danggol.shop.sources.reading import find_file
+from danggol.shop.sources.reading.columnar import ParquetSource, open_parquet
+from danggol.shop.sources.reading.delimited import ROW, rejects_frame
+from danggol.shop.sources.reading.files import find_file
 from danggol.shop.sources.sifting import Rule, sift
 from danggol.shop.sources.source import KnownSource, Options
 

@@ -21,13 +21,13 @@ from danggol.shop.pictures import fault, is_url
 from danggol.shop.rules import quote
 from danggol.shop.run import Run
 from danggol.shop.schemas import Schema
-from danggol.shop.sources.columns import ENTRY
-from danggol.shop.sources.convert import WHEN, Converter, id_prefix, settle_days
-from danggol.shop.sources.delimited import require_columns
 from danggol.shop.sources.intake import Intake
-from danggol.shop.sources.mapping import Mapping, TableRule
+from danggol.shop.sources.mapping.columns import ENTRY
+from danggol.shop.sources.mapping.convert import WHEN, Converter, id_prefix, settle_days
+from danggol.shop.sources.mapping.rules import Mapping, TableRule
+from danggol.shop.sources.reading.delimited import require_columns
+from danggol.shop.sources.reading.tables import Rows, open_rows
 from danggol.shop.sources.source import Options
-from danggol.shop.sources.tables import Rows, open_rows
 
 PICTURE_LIMIT = 32 << 20
 """Bytes of a picture that is copied."""

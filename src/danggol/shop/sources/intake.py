@@ -17,7 +17,7 @@ from danggol.errors import DataError
 from danggol.shop.engine import DuckDBEngine, Relation
 from danggol.shop.run import Run
 from danggol.shop.schemas import SCHEMAS
-from danggol.shop.sources.delimited import RECORD_LIMIT, REJECTS, Delimited
+from danggol.shop.sources.reading.delimited import RECORD_LIMIT, REJECTS, Delimited
 
 Mode = Literal["refuse", "replace", "append"]
 

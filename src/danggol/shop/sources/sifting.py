@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from danggol.shop.sources.delimited import RECORD_LIMIT, REJECTS, ROW
+from danggol.shop.sources.reading.delimited import RECORD_LIMIT, REJECTS, ROW
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import Any
 import polars as pl
 
 from danggol.errors import DataError
-from danggol.shop.sources.evidence import Found, less_sure
-from danggol.shop.sources.mapping import MERGED, ColumnRule, FileRule, Keep, Mapping, Reason, TableRule
-from danggol.shop.sources.values import read_numbers, read_words
+from danggol.shop.sources.guess.evidence import Found, less_sure
+from danggol.shop.sources.mapping.rules import MERGED, ColumnRule, Keep, Mapping, Reason, TableRule
+from danggol.shop.sources.mapping.values import read_numbers, read_words
+from danggol.shop.sources.reading.tables import FileRule
 
 _SIGNS = {"KRW": "원|₩|￦|KRW", "EUR": "€|EUR", "GBP": "£|GBP", "JPY": "円|JPY", "CNY": "元|CNY|RMB", "USD": r"\$|USD"}
 _SCRIPTS = (("ko", "[가-힣]", "Asia/Seoul"), ("ja", "[ぁ-んァ-ヶ]", "Asia/Tokyo"), ("zh", "[一-鿿]", "Asia/Shanghai"))

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from test_csv import ORDERS, write
+from own_files import ORDERS, write
 
 from danggol.errors import UsageError
-from danggol.shop.sources.mapping import Mapping
+from danggol.shop.sources.mapping.rules import Mapping
 
 MAPPINGS = {
     "": "fills no table",

@@ -11,11 +11,11 @@ import polars as pl
 
 from danggol.errors import DataError, UsageError
 from danggol.shop.sources.csv import Preview, preview
-from danggol.shop.sources.drafting import Draft
-from danggol.shop.sources.evidence import find_meanings
-from danggol.shop.sources.mapping import FileRule, Mapping
-from danggol.shop.sources.sheets import filled_sheets
-from danggol.shop.sources.tables import is_workbook, open_rows
+from danggol.shop.sources.guess.drafting import Draft
+from danggol.shop.sources.guess.evidence import find_meanings
+from danggol.shop.sources.mapping.rules import Mapping
+from danggol.shop.sources.reading.sheets import filled_sheets
+from danggol.shop.sources.reading.tables import FileRule, is_workbook, open_rows
 from danggol.shop.versions import write_text
 
 SAMPLE = 2_000

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from danggol.errors import DataError
-from danggol.shop.sources.delimited import ROW, open_delimited, require_columns
-from danggol.shop.sources.reading import inspect_text
+from danggol.shop.sources.reading.delimited import ROW, open_delimited, require_columns
+from danggol.shop.sources.reading.files import inspect_text
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\x1c\x1d\x1e\x1f"), max_size=8)
 

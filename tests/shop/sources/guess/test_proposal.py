@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from test_csv import HEADINGS, LINES, run, write
+from own_files import HEADINGS, LINES, run, write
 from workbooks import write_workbook
 
 from danggol.errors import DataError, UsageError
 from danggol.shop import Shop
-from danggol.shop.sources.guess import guess, propose
-from danggol.shop.sources.mapping import Mapping
+from danggol.shop.sources.guess.proposal import guess, propose
+from danggol.shop.sources.mapping.rules import Mapping
 
 
 def columns(mapping: Mapping, place: int = 0) -> dict[str, str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import polars as pl
 import pyarrow as pa
@@ -14,10 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from danggol.errors import DataError, UsageError
-from danggol.shop.sources.delimited import BATCH_ROWS, ROW, Batch, open_delimited, rejects_frame
-from danggol.shop.sources.mapping import FileRule, Kind
-from danggol.shop.sources.reading import TextFile, find_file, inspect_text
-from danggol.shop.sources.sheets import open_sheet
+from danggol.shop.sources.reading.delimited import BATCH_ROWS, ROW, Batch, open_delimited, rejects_frame
+from danggol.shop.sources.reading.files import TextFile, find_file, inspect_text
+from danggol.shop.sources.reading.sheets import open_sheet
+
+Kind = Literal["csv", "xlsx", "jsonl", "parquet"]
 
 LINE_LIMIT = 1 << 24
 """Characters of one JSON line."""
@@ -26,6 +28,27 @@ _ENDINGS: dict[str, Kind] = {
     ".xlsx": "xlsx", ".xlsm": "xlsx", ".xls": "xlsx", ".xlsb": "xlsx", ".ods": "xlsx",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet", ".pq": "parquet",
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class FileRule:
+    """How the file is to be read; what is not given is found out, or is the shop's."""
+
+    format: Kind | None = None
+    encoding: str = ""
+    delimiter: str = ""
+    sheet: str = ""
+    heading_row: int = 0
+    """XLSX: the row of the headings, from 1; 0: found out."""
+    timezone: str = ""
+    """Of times that do not say theirs; else the shop's."""
+    currency: str = ""
+    languages: tuple[str, ...] = ()
+    decimal: str = "."
+    empty: tuple[str, ...] = ()
+    """Texts that mean that nothing is there, besides the usual ones."""
+    pictures: str = ""
+    """The folder of local pictures, from the file's own folder."""
 
 
 class Rows(Protocol):
@@ -42,7 +65,7 @@ class Rows(Protocol):
         """Blank rows passed over so far: they count in row numbers, but are no rows."""
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
-        """The rows, ``size`` at a time, as :class:`danggol.shop.sources.delimited.Batch`."""
+        """The rows, ``size`` at a time, as :class:`danggol.shop.sources.reading.delimited.Batch`."""
 
 
 def open_rows(path: Path, rule: FileRule, needed: Sequence[str] = ()) -> Rows:

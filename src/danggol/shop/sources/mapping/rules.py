@@ -16,38 +16,17 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from danggol.errors import UsageError
 from danggol.shop.codes import CURRENCIES, LANGUAGES
 from danggol.shop.schemas import SOURCE_TABLES, Column, Schema
+from danggol.shop.sources.reading.tables import FileRule, Kind
 
 Keep = Literal["all", "latest", "first"]
 OnBad = Literal["reject", "empty"]
 Extra = Literal["text", "number", "bool", "time"]
-Kind = Literal["csv", "xlsx", "jsonl", "parquet"]
 
 GENERATED = frozenset({"events", "reviews", "sessions", "broadcasts"})
 """Tables whose id is made from the file and the row where no column holds one."""
 MERGED = frozenset({"customers", "products", "orders", "accounts"})
 """Tables of things that last: several rows about one of them are merged unless the mapping says otherwise."""
 _NUMBERS = {"double", "int64"}
-
-
-@dataclass(frozen=True)
-class FileRule:
-    """How the file is to be read; what is not given is found out, or is the shop's."""
-
-    format: Kind | None = None
-    encoding: str = ""
-    delimiter: str = ""
-    sheet: str = ""
-    heading_row: int = 0
-    """XLSX: the row of the headings, from 1; 0: found out."""
-    timezone: str = ""
-    """Of times that do not say theirs; else the shop's."""
-    currency: str = ""
-    languages: tuple[str, ...] = ()
-    decimal: str = "."
-    empty: tuple[str, ...] = ()
-    """Texts that mean that nothing is there, besides the usual ones."""
-    pictures: str = ""
-    """The folder of local pictures, from the file's own folder."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +99,7 @@ class Mapping:
     """What becomes of a file's columns; the first table is the main one: a row that yields no row of it is rejected."""
 
     tables: tuple[TableRule, ...]
-    file: FileRule = FileRule()
+    file: FileRule = field(default_factory=FileRule)
     reasons: Dict[str, Reason] = field(default_factory=dict)
     """``table.column`` to why it was proposed; empty where a person wrote the mapping."""
     unused: Dict[str, str] = field(default_factory=dict)

@@ -13,9 +13,10 @@ import polars as pl
 from danggol.errors import UsageError
 from danggol.shop.rules import is_id
 from danggol.shop.schemas import Column
-from danggol.shop.sources.mapping import ColumnRule, FileRule
-from danggol.shop.sources.times import read_times
-from danggol.shop.sources.values import NO_ID, NOTHING, groups, read_numbers, read_words
+from danggol.shop.sources.mapping.rules import ColumnRule
+from danggol.shop.sources.mapping.times import read_times
+from danggol.shop.sources.mapping.values import NO_ID, NOTHING, groups, read_numbers, read_words
+from danggol.shop.sources.reading.tables import FileRule
 
 Pictures = Callable[[pl.Series], tuple[pl.Series, pl.Series]]
 """From the names of pictures to their paths inside the shop, and what is wrong with each (null: nothing)."""

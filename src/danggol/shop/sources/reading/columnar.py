@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from danggol.errors import DataError
-from danggol.shop.sources.delimited import ROW, require_columns
-from danggol.shop.sources.reading import BOMB_FLOOR, BOMB_RATIO
+from danggol.shop.sources.reading.delimited import ROW, require_columns
+from danggol.shop.sources.reading.files import BOMB_FLOOR, BOMB_RATIO
 
 BATCH_ROWS = 10_000
 

@@ -13,13 +13,13 @@ import polars as pl
 
 from danggol.errors import DataError
 from danggol.shop.schemas import Column
-from danggol.shop.sources.columns import Fault, Pictures, Reading, read_column, target
-from danggol.shop.sources.delimited import RECORD_LIMIT, REJECTS, ROW
-from danggol.shop.sources.mapping import ColumnRule, TableRule
-from danggol.shop.sources.mapping import Mapping as TableMapping
+from danggol.shop.sources.mapping.columns import Fault, Pictures, Reading, read_column, target
+from danggol.shop.sources.mapping.rules import ColumnRule, TableRule
+from danggol.shop.sources.mapping.rules import Mapping as TableMapping
+from danggol.shop.sources.mapping.times import day_order
+from danggol.shop.sources.reading.delimited import RECORD_LIMIT, REJECTS, ROW
+from danggol.shop.sources.reading.tables import Rows
 from danggol.shop.sources.sifting import Rule, sift
-from danggol.shop.sources.tables import Rows
-from danggol.shop.sources.times import day_order
 
 WHEN = "__when__"
 """The time by which the latest of several rows is chosen."""

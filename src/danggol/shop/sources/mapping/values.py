@@ -82,7 +82,7 @@ def _word_file() -> dict[str, dict[str, list[str]]]:
 
 
 def _toml(name: str) -> dict[str, Any]:
-    return tomllib.loads(files("danggol.shop.sources").joinpath(name).read_text("utf8"))
+    return tomllib.loads(files("danggol.shop.sources.mapping").joinpath(name).read_text("utf8"))
 
 
 def _finite(text: pl.Expr) -> pl.Expr:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danggol.errors import DataError, UsageError
-from danggol.shop.sources import reading
-from danggol.shop.sources.reading import check_zip, find_file, find_files, inspect_text
+from danggol.shop.sources.reading import files
+from danggol.shop.sources.reading.files import check_zip, find_file, find_files, inspect_text
 
 KOREAN = "고객번호,상품명,결제금액\n1,달항아리 조명,39000\n2,무드등,12000\n"
 GERMAN = "Kunde,Größe,Straße\n1,übergroß,Königstraße\n2,klein,Äußere Gasse\n"
@@ -52,7 +52,7 @@ def test_korean_far_along_is_found(tmp_path):
 
 
 def test_a_character_that_lies_across_two_blocks_is_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "BLOCK", 7)
+    monkeypatch.setattr(files, "BLOCK", 7)
     (tmp_path / "a.csv").write_text(KOREAN, "utf-8")
     assert inspect_text(tmp_path / "a.csv").clean
 
@@ -110,6 +110,6 @@ def test_a_bomb_is_stopped_early(tmp_path):
     (tmp_path / "bomb.csv.gz").write_bytes(gzip.compress(b"0" * (1 << 20)) * 2_000)
     blocks = 0
     with pytest.raises(DataError, match="decompression bomb"):
-        for _ in reading._blocks(tmp_path / "bomb.csv.gz", True):
+        for _ in files._blocks(tmp_path / "bomb.csv.gz", True):
             blocks += 1
-    assert blocks <= reading.BOMB_FLOOR / reading.BLOCK + 1
+    assert blocks <= files.BOMB_FLOOR / files.BLOCK + 1

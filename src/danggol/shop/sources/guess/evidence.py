@@ -13,8 +13,8 @@ from importlib.resources import files
 import polars as pl
 
 from danggol.errors import DataError
-from danggol.shop.sources.times import day_order, read_times
-from danggol.shop.sources.values import read_numbers, read_words, tidy_word
+from danggol.shop.sources.mapping.times import day_order, read_times
+from danggol.shop.sources.mapping.values import read_numbers, read_words, tidy_word
 
 LEAST = 0.3
 """A meaning that is less sure than this is not proposed."""
@@ -54,7 +54,7 @@ Evidence = tuple[float, str, str, str]
 @cache
 def meanings() -> dict[str, Meaning]:
     """Every meaning that headings are known for."""
-    text = files("danggol.shop.sources").joinpath("headers.toml").read_text("utf8")
+    text = files("danggol.shop.sources.guess").joinpath("headers.toml").read_text("utf8")
     return {
         name: Meaning(name, said["says"], said["reads"], frozenset(tidy_word(word) for word in said["words"]))
         for name, said in tomllib.loads(text).items()

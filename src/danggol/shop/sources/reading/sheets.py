@@ -9,8 +9,8 @@ from typing import Any
 import polars as pl
 
 from danggol.errors import DataError, UsageError
-from danggol.shop.sources.delimited import BATCH_ROWS, ROW, Batch, rejects_frame
-from danggol.shop.sources.reading import check_zip
+from danggol.shop.sources.reading.delimited import BATCH_ROWS, ROW, Batch, rejects_frame
+from danggol.shop.sources.reading.files import check_zip
 
 SIZE_LIMIT = 64 << 20
 """Bytes of a workbook; a larger one belongs into CSV."""

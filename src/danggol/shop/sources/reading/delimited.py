@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from danggol.errors import DataError
-from danggol.shop.sources.reading import TextFile
+from danggol.shop.sources.reading.files import TextFile
 
 ROW = "__row__"
 """The column of row numbers in a batch."""

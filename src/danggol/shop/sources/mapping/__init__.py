@@ -1,0 +1,1 @@
+"""Which column of a file means what, and how its texts become values of a table."""

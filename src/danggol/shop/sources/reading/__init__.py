@@ -1,0 +1,1 @@
+"""Opening files: what is in them, as batches of rows of text, whatever their form."""
