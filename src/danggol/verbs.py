@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from danggol.errors import UsageError
 from danggol.shop import Shop
 
 if TYPE_CHECKING:
+    from danggol.purchase.settings import PurchaseSettings
     from danggol.shop.sources import ImportReport
 
 _SIZES = ("bytes", "KB", "MB", "GB", "TB")
@@ -246,3 +247,87 @@ def demo(path: Path, *, market: str, seed: int, replace: bool) -> Outcome:
         *_run_words(figures),
     ]
     return Outcome({"market": market_figures, **figures, "seconds": times}, words)
+
+
+def purchase_train(
+    path: Path, *, until: str | None, to: Path | None, settings: Path | None, pairs: Sequence[str], seed: int
+) -> Outcome:
+    """Train the purchase model and save it."""
+    from danggol.purchase import verbs
+
+    figures = verbs.train(Shop.open(path), until, to, _purchase_settings(settings, pairs), seed)
+    words = (
+        f"Learnt from {figures['customers']:,} customers and {figures['products']:,} products "
+        f"at {figures['moments']} past moments in {figures['seconds']:.0f} s."
+        if figures["learnt"]
+        else "There are too few purchases to learn from: the model counts what was bought."
+    )
+    return Outcome(figures, [words, f"The model is in {figures['model']}; its card.md tells what it was trained on."])
+
+
+def purchase_evaluate(
+    path: Path, *, until: str | None, days: float, settings: Path | None, pairs: Sequence[str], seed: int
+) -> Outcome:
+    """Measure the purchase model beside every baseline."""
+    from danggol.purchase import verbs
+
+    figures = verbs.evaluate(Shop.open(path), until, days, _purchase_settings(settings, pairs), seed)
+    return Outcome(figures, [*_evaluation_words(figures), f"Written to purchase_metrics of {path}."])
+
+
+def purchase_predict(
+    path: Path,
+    *,
+    at: str | None,
+    top: int,
+    model: Path | None,
+    customers: Sequence[str] | None,
+    settings: Path | None,
+    pairs: Sequence[str],
+    seed: int,
+) -> Outcome:
+    """Write purchase probabilities and recommendations."""
+    from danggol.purchase import verbs
+
+    chosen = _purchase_settings(settings, pairs)
+    figures = verbs.predict(Shop.open(path), at, top, model, customers, chosen, seed)
+    words = (
+        f"Wrote {figures['recommendations']:,} recommendations and {figures['purchase_scores']:,} probabilities for "
+        f"{figures['customers']:,} customers as of {figures['at'][:16].replace('T', ' ')} UTC "
+        f"in {figures['seconds']:.0f} s."
+    )
+    return Outcome(figures, [words, f"They are in recommendations and purchase_scores of {path}."])
+
+
+def _purchase_settings(settings: Path | None, pairs: Sequence[str]) -> PurchaseSettings:
+    from danggol.purchase.settings import PurchaseSettings
+
+    return PurchaseSettings.load(settings, pairs)
+
+
+def _evaluation_words(figures: Mapping[str, Any]) -> list[str | Table]:
+    """A table of the models, best first, and one of ours by country."""
+    if "models" not in figures:
+        return []
+    models: dict[str, dict[str, float]] = figures["models"]
+    names = ("ndcg@10", "ndcg@10/new", "ndcg@10/repeat", "recall@10", "precision@10", "auc", "average_precision")
+    ranked = sorted(models, key=lambda model: -models[model].get("ndcg@10", 0.0))
+    rows = [[model, *(models[model].get(name) for name in names)] for model in ranked]
+    heading = (
+        f"{figures['customers']:,} customers who bought in the {figures['days']:g} days from {figures['until'][:10]}"
+    )
+    said: list[str | Table] = [Table(("model", *names), rows, heading)]
+    ours = models["danggol"]
+    known = {"ndcg@10/new", "ndcg@10/repeat"}
+    countries = [name for name in ours if name.startswith("ndcg@10/") and name not in known]
+    if countries:
+        by_country = [
+            [name.partition("/")[2].upper(), *(models[model].get(name) for model in ranked)] for name in countries
+        ]
+        said.append(Table(("ndcg@10", *ranked), by_country, "By country"))
+    differences = [
+        [name, *values, "ahead" if values[1] > 0 else "behind" if values[2] < 0 else "level"]
+        for name, values in figures["differences"].items()
+    ]
+    said.append(Table(("ours minus", "nDCG@10", "low", "high", "ours is"), differences, "Paired 95% intervals"))
+    return said

@@ -260,7 +260,7 @@ def _answer(question: Question, found: Facts) -> Answer:
     if not missing:
         cautions += _too_few(found, question.soft_countries, question.soft_days)
     lacking = [choice for choice in question.better if not any(found.filled.get(column) for column in choice)]
-    better = [Note("better", {"columns": " or ".join(choice)}) for choice in lacking]
+    better = [Note("better", {"columns": ", ".join(" or ".join(choice) for choice in lacking)})] if lacking else []
     asked = [column for choice in question.needs + question.better for column in choice]
     filled = {column: found.filled[column] for column in asked if column in found.filled}
     return Answer(question.code, not missing, tuple(missing), tuple(better), tuple(cautions), filled)
