@@ -11,29 +11,32 @@ from danggol.errors import DataError
 from danggol.progress import stage
 from danggol.shop import Shop
 
+QUICK: Mapping[str, Mapping[str, Any]] = {"purchase": {"windows": 4, "rounds": 120, "rankers": 1}}
+"""Settings by capability with which a run takes a minute or so, a little less precise."""
+
 
 @dataclass(frozen=True)
 class Step:
-    """A capability in the pipeline: the tables it needs, and what it does; ``call(shop, seed)`` returns figures."""
+    """A capability in the pipeline: the tables it needs, and ``call(shop, seed, settings)``, which returns figures."""
 
     name: str
     needs: tuple[str, ...]
-    call: Callable[[Shop, int], Mapping[str, Any]]
+    call: Callable[[Shop, int, Mapping[str, Any]], Mapping[str, Any]]
 
 
-def _evaluate(shop: Shop, seed: int) -> Mapping[str, Any]:
-    from danggol.purchase import verbs
+def _evaluate(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    from danggol.purchase import PurchaseSettings, verbs
 
-    return verbs.evaluate(shop, seed=seed)
-
-
-def _predict(shop: Shop, seed: int) -> Mapping[str, Any]:
-    from danggol.purchase import verbs
-
-    return verbs.predict(shop, seed=seed)
+    return verbs.evaluate(shop, settings=PurchaseSettings.of(settings), seed=seed)
 
 
-def _report(shop: Shop, seed: int) -> Mapping[str, Any]:  # noqa: ARG001  # every step has the same form
+def _predict(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    from danggol.purchase import PurchaseSettings, verbs
+
+    return verbs.predict(shop, settings=PurchaseSettings.of(settings), seed=seed)
+
+
+def _report(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
     from danggol.report import build_report
 
     return {"report": str(build_report(shop))}
@@ -46,10 +49,13 @@ STEPS = (
 )
 
 
-def run(shop: Shop, seed: int = 0) -> dict[str, Mapping[str, Any]]:
-    """Run the steps in order; a step whose tables are missing, or whose data do not suffice, says so and is passed over.
+def run(
+    shop: Shop, seed: int = 0, settings: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Mapping[str, Any]]:
+    """Run the steps in order; a step that lacks tables or rows says so and is passed over.
 
-    Returns each step's figures by its name; a step that was passed over has ``{"skipped": why}``.
+    ``settings``: those of each capability, by its name. Returns each step's figures by its name; a step that was passed
+    over has ``{"skipped": why}``.
     """
     figures: dict[str, Mapping[str, Any]] = {}
     with stage("run", len(STEPS)) as under_way:
@@ -59,8 +65,9 @@ def run(shop: Shop, seed: int = 0) -> dict[str, Mapping[str, Any]]:
             if missing:
                 figures[step.name] = {"skipped": f"the shop has no rows in {', '.join(missing)}"}
             else:
+                capability = step.name.partition(" ")[0]
                 try:
-                    figures[step.name] = step.call(shop, seed)
+                    figures[step.name] = step.call(shop, seed, (settings or {}).get(capability, {}))
                 except DataError as error:
                     figures[step.name] = {"skipped": str(error)}
             under_way.advance()
