@@ -75,7 +75,9 @@ def explain(error: BaseException) -> tuple[str, int]:
 def _print(text: Sequence[str | Table]) -> None:
     from rich.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    # A pipe or file has no width of its own; tables of figures need more than the 80 columns that rich then assumes.
+    width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else 120
+    console = Console(highlight=False, soft_wrap=True, width=width)
     for part in text:
         if isinstance(part, Table):
             _print_table(console, part)
