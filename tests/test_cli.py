@@ -1,6 +1,7 @@
 """The command line: its verbs, help, exit codes and JSON."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -76,6 +77,11 @@ def test_help_answers_quickly() -> None:
         (["import", "online-retail", "x.csv", "shop"], 2, "x.csv"),
         (["import", "csv", "x.csv", "shop"], 2, "--mapping"),
         (["import", "xmarket", "x.csv", "shop", "--guess"], 2, "csv"),
+        (["import", "csv", "x.csv"], 2, "Missing argument 'SHOP'; see 'danggol import --help'"),
+        (["check", "shop", "--most", "0"], 2, "see 'danggol check --help'"),
+        (["check", "shop", "--progress", "fast", "--json"], 2, "fast"),
+        (["check", os.fsdecode(b"\xff")], 2, "not UTF-8 text"),
+        (["check", "a\nb\x1b[31m"], 2, "no shop in a b [31m;"),
         (["simulate", "shop", "--market", "nonesuch"], 2, "nonesuch"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
@@ -86,8 +92,44 @@ def test_a_wrong_call_gets_a_sentence_and_leaves_nothing(
     done = danggol(*words, cwd=tmp_path)
     assert done.returncode == code, done.stderr
     assert says in " ".join(done.stderr.split())
-    assert "Traceback" not in done.stderr
+    assert done.stderr.startswith("danggol: ")
+    assert done.stderr.count("\n") == 1
+    assert not done.stdout
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("encoding", ["cp949", "ascii", "cp1252"])
+def test_any_terminal_can_show_what_is_found(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "o.csv").write_text("주문번호,주문일시,고객번호\nA1,2024-03-05,김\nA2,2024-03-06,이\n", "utf8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONIOENCODING", f"{encoding}:strict")
+        command = "from danggol.cli import main; main()"
+        words = [[tmp_path / "shop", "--yes"], [tmp_path / "shop", "--json"]]
+        for more in words:
+            call = [sys.executable, "-c", command, "import", "csv", tmp_path / "o.csv", *more, "--guess"]
+            done = subprocess.run([*map(str, call)], capture_output=True, check=False)
+            assert (done.returncode, done.stderr) == (0, b"")
+        assert "주문일시" in json.loads(done.stdout.decode(encoding))["mapping"]
+        call = [sys.executable, "-c", command, "doctor", tmp_path / "shop"]
+        done = subprocess.run([*map(str, call)], capture_output=True, check=False)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b" x " in done.stdout or b" v " in done.stdout
+
+
+def test_a_reader_that_stops_reading_is_no_failure() -> None:
+    for words in ("--help", "import --help"):
+        code = f"import time, sys; time.sleep(1); sys.argv[1:] = {words.split()}; from danggol.cli import main; main()"
+        with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            process.stdout.close()
+            assert (process.stderr.read(), process.wait()) == (b"", 0)
+
+
+def test_a_closed_stdout_is_no_failure(tmp_path: Path) -> None:
+    command = f'exec "{sys.executable}" -c "from danggol.cli import main; main()" --help >&-'
+    done = subprocess.run(["sh", "-c", command], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 def test_debug_adds_a_traceback(tmp_path: Path) -> None:

@@ -14,6 +14,8 @@ import typer
 
 from danggol import __version__
 from danggol.console import Outcome, perform
+from danggol.console import run as run_app
+from danggol.errors import UsageError
 
 HELP = "Who will buy what, in which country, why, and what to do about it: from the tables a shop already has."
 
@@ -55,7 +57,12 @@ def verb(on: typer.Typer, name: str, example: str) -> Callable[[Callable[..., Ou
     def register(function: Callable[..., Outcome]) -> Callable[..., Outcome]:
         def command(**given: Any) -> None:
             as_json, mode, debug = (given.pop(option) for option in ("json", "progress", "debug"))
-            raise SystemExit(perform(lambda: function(**given), as_json=as_json, progress_mode=str(mode), debug=debug))
+
+            def call() -> Outcome:
+                _refuse_broken_text(given)
+                return function(**given)
+
+            raise SystemExit(perform(call, as_json=as_json, progress_mode=str(mode), debug=debug))
 
         own = inspect.signature(function, eval_str=True)
         common = [
@@ -74,6 +81,16 @@ def verb(on: typer.Typer, name: str, example: str) -> Callable[[Callable[..., Ou
         return function
 
     return register
+
+
+def _refuse_broken_text(given: dict[str, Any]) -> None:
+    """UsageError where a word of the call is no text, such as a file name in another encoding."""
+    for value in given.values():
+        for word in value if isinstance(value, list) else [value]:
+            try:
+                str(word).encode()
+            except UnicodeEncodeError as error:
+                raise UsageError(f"{str(word)!r} is not UTF-8 text; rename the file or write the word anew") from error
 
 
 @app.callback(invoke_without_command=True)
@@ -268,4 +285,4 @@ def main() -> None:
     """Run the command line."""
     # Threads that wait should sleep: on a busy machine spinning ones make training many times slower.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    app()
+    raise SystemExit(run_app(app))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import sys
@@ -32,6 +33,35 @@ class Outcome:
     code: int = 0
 
 
+_SPELLED = {"✓": "v", "✗": "x", "–": "-", "—": "-", "−": "-", "…": "..."}
+"""How signs are spelled where the terminal's encoding (CP949, ASCII) has none."""
+_LONGEST = 1_000
+"""Characters of an error; what is left out stands in the middle, as the end says what to do."""
+
+
+def run(app: Callable[..., Any]) -> int:
+    """Run the command line and return its exit code; a wrong call is one sentence too."""
+    _prepare_streams()
+    try:
+        return app(prog_name="danggol", standalone_mode=False) or 0
+    except SystemExit as leaving:
+        # rich leaves with 1 when whoever read our output has stopped, which is no failure of ours
+        if isinstance(leaving.__context__, BrokenPipeError):
+            return 0
+        raise
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            sentence, code = explain(error)
+            sys.stderr.write(f"danggol: {plain(sentence)}\n")
+            return code
+        if not error.format_message():  # no words at all: the help stands on stdout
+            return 2
+        path = getattr(getattr(error, "ctx", None), "command_path", "danggol")
+        sentence = " ".join(error.format_message().split()).rstrip(".")
+        sys.stderr.write(f"danggol: {plain(sentence)}; see '{path} --help'\n")
+        return 2
+
+
 def perform(call: Callable[[], Outcome], *, as_json: bool, progress_mode: str, debug: bool) -> int:
     """Run a verb, print what came of it, and return the exit code."""
     mode = progress_mode if progress_mode != "auto" else ("rich" if sys.stderr.isatty() and not as_json else "none")
@@ -39,21 +69,42 @@ def perform(call: Callable[[], Outcome], *, as_json: bool, progress_mode: str, d
         with progress.use(mode):  # type: ignore[arg-type]  # typer has checked the choice
             outcome = call()
         if as_json:
-            sys.stdout.write(json.dumps(outcome.figures, ensure_ascii=False, default=str) + "\n")
+            readable = (sys.stdout.encoding or "").lower().startswith("utf")
+            sys.stdout.write(json.dumps(outcome.figures, ensure_ascii=not readable, default=str) + "\n")
         else:
             _print(outcome.text)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has stopped reading; keep the interpreter from complaining at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except (Exception, KeyboardInterrupt) as error:
         if debug:
             traceback.print_exc()
         sentence, code = explain(error)
-        sys.stderr.write(f"danggol: {sentence}\n")
+        sys.stderr.write(f"danggol: {plain(sentence)}\n")
         return code
     return outcome.code
+
+
+def plain(text: str) -> str:
+    """A text as one line without control characters, cut in the middle where it is long."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST // 2]} ... {line[-_LONGEST // 2 :]}"
+
+
+def _prepare_streams() -> None:
+    """Let whatever the encoding lacks be spelled otherwise, and closed streams swallow what is written."""
+    codecs.register_error("spelled", lambda error: (_spelled(error), error.end))  # type: ignore[attr-defined]
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf8"))  # noqa: SIM115, PTH123
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="spelled")
+
+
+def _spelled(error: Any) -> str:
+    return "".join(_SPELLED.get(letter, "?") for letter in error.object[error.start : error.end])
 
 
 def explain(error: BaseException) -> tuple[str, int]:
@@ -82,7 +133,7 @@ def _print(text: Sequence[str | Table]) -> None:
         if isinstance(part, Table):
             _print_table(console, part)
         else:
-            console.print(part, markup=False)
+            console.print(_visible(part), markup=False)
 
 
 def _print_table(console: Any, table: Table) -> None:
@@ -108,4 +159,9 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4f}"
-    return str(value)
+    return _visible(str(value))
+
+
+def _visible(text: str) -> str:
+    """A text whose control characters cannot move the cursor or colour the terminal."""
+    return text if text.isprintable() else "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text)
