@@ -126,3 +126,12 @@ def test_times_are_utc_whatever_the_machine_says(monkeypatch: pytest.MonkeyPatch
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+@pytest.mark.parametrize("name", ["a*", "a?", "a[bc]", "a\\b", "it's", 'a"b', "{a,b}", "a;b", "단골 %41"])
+def test_a_folder_may_bear_any_name_and_its_neighbours_are_not_read(tmp_path: Path, name: str) -> None:
+    for place, folder in enumerate([name, "ab", "ac", "a/b"]):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        pl.DataFrame({"n": [place]}).write_parquet(tmp_path / folder / "part.parquet")
+    got = DuckDBEngine().query("SELECT n FROM t", {"t": [tmp_path / name / "part.parquet"]})
+    assert got["n"].to_pylist() == [0]

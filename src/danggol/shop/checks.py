@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 
 from danggol.errors import DataError, UsageError
 from danggol.progress import stage
-from danggol.shop.engine import SQL_TYPES, DuckDBEngine, explain, first_line
-from danggol.shop.rules import MEANINGS, PICTURE_COLUMNS, RowRule, blank, literal, padded, quote, row_rules
+from danggol.shop.engine import SQL_TYPES, DuckDBEngine, explain, file_literal, first_line
+from danggol.shop.rules import MEANINGS, PICTURE_COLUMNS, RowRule, blank, padded, quote, row_rules
 from danggol.shop.schemas import SCHEMAS, Column, Schema
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ class _Part:
         there: set[str] = set()
         for path in self.files:
             offsets.append(total)
-            files.append(literal(str(path)))
+            files.append(file_literal(path))
             metadata = pq.read_metadata(path)
             there |= set(metadata.schema.to_arrow_schema().names)
             total += metadata.num_rows
@@ -242,7 +242,7 @@ def _part(connection: duckdb.DuckDBPyConnection, shop: Shop, name: str, version:
         where = str(path.relative_to(shop.path))
         try:
             pq.read_metadata(path)
-            source = f"read_parquet({literal(str(path))})"
+            source = f"read_parquet({file_literal(path)})"
             types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {source}").fetchall()}
         except (pa.ArrowInvalid, OSError, duckdb.Error) as error:
             found.add(name, "", "unreadable_file", [(None, f"{where}: {first_line(error)}")])
@@ -278,7 +278,7 @@ def _decodes(path: Path, table: str, found: _Found) -> bool:
         with duckdb.connect() as connection:
             names = [field.name for field in pq.read_schema(path)]
             values = ", ".join(f"max(hash({quote(name)}))" for name in names)
-            connection.execute(f"SELECT {values} FROM read_parquet({literal(str(path))})").fetchall()
+            connection.execute(f"SELECT {values} FROM read_parquet({file_literal(path)})").fetchall()
     except duckdb.Error as error:
         where = "/".join(path.parts[-4:])
         found.add(table, "", "unreadable_file", [(None, f"{where}: {first_line(error)}")])

@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow as pa
 
 from danggol.errors import DataError, UsageError
+from danggol.shop.rules import literal, quote
 from danggol.shop.schemas import SCHEMAS, Column
 
 Relation: TypeAlias = "Sequence[Path] | pa.Table | pl.DataFrame"
@@ -155,22 +156,22 @@ def _define(connection: duckdb.DuckDBPyConnection, name: str, relation: Relation
     schema = SCHEMAS.get(name)
     if not relation:
         columns = schema.columns if schema else ()
-        connection.execute(f"CREATE VIEW {_quote(name)} AS SELECT {_nulls(columns)} WHERE false")
+        connection.execute(f"CREATE VIEW {quote(name)} AS SELECT {_nulls(columns)} WHERE false")
         return
-    files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in relation)
-    source = f"read_parquet([{files}], union_by_name = true)"
+    source = f"read_parquet([{', '.join(map(file_literal, relation))}], union_by_name = true)"
     there = {row[0]: row[1] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
     missing = [column for column in schema.columns if column.name not in there] if schema else []
     extra = f", {_nulls(missing)}" if missing else ""
-    connection.execute(f"CREATE VIEW {_quote(name)} AS SELECT *{extra} FROM {source}")
+    connection.execute(f"CREATE VIEW {quote(name)} AS SELECT *{extra} FROM {source}")
 
 
 def _nulls(columns: Iterable[Column]) -> str:
-    return ", ".join(f"NULL::{SQL_TYPES[c.type]} AS {_quote(c.name)}" for c in columns) or "NULL AS nothing"
+    return ", ".join(f"NULL::{SQL_TYPES[c.type]} AS {quote(c.name)}" for c in columns) or "NULL AS nothing"
 
 
-def _quote(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
+def file_literal(path: Path) -> str:
+    """A file's path in SQL; signs that would stand for other files (``*?[``) are meant as they are."""
+    return literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
 
 
 def first_line(error: Exception) -> str:
