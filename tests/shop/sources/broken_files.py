@@ -96,7 +96,16 @@ BROKEN: dict[str, tuple[Callable[[Path], Path], str | tuple[int, int]]] = {
     "two filled sheets": (
         lambda folder: write_workbook(folder / "a.xlsx", {"s": [HEAD, ROW], "t": [HEAD, ROW]}), "several sheets"
     ),
-    "text named xlsx": (broken(_plain(), "a.xlsx"), "readable Excel"),
+    "text named xlsx, as back offices do": (broken(_plain(), "a.xlsx"), (2, 0)),
+    "a web page named xls": (broken("<html><table><tr><td>ts</td></tr></table></html>", "a.xls"), "web page"),
+    "a title above the headings": (broken("주문 내역 (2024년 3월)\n\n" + _plain()), (2, 0)),
+    "a title as wide as the headings": (broken("주문 내역,,\n기간: 2024,,\n,,\n" + _plain()), (2, 0)),
+    "a title above the headings of a workbook": (_book([["주문 내역"], [], HEAD, ROW]), (1, 0)),
+    "a title above rows parted by semicolons": (broken("주문 내역\n" + _plain().replace(",", ";")), (2, 0)),
+    "Excel's own line of the separator": (broken("sep=;\n" + _plain().replace(",", ";")), (2, 0)),
+    "a separator behind the rows only": (broken(_plain(head="ts,c,price").replace(",1\n", ",1,\n")), (2, 0)),
+    "separators behind the headings only": (broken(_plain(head="ts,c,price,,")), (2, 0)),
+    "more fields than headings": (broken("ts,c,price\n2024-03-05,a,1,x\n2024-03-06,b,2,y\n2024-03-07,b,2\n"), (1, 2)),
     "a JSON line that breaks off": (broken('{"ts":"2024-03-05","c":"a","price":1}\n{"ts":"2024-\n', "a.jsonl"), (1, 1)),
     "JSON lines that are no objects": (broken('{"ts":"2024-03-05","c":"a","price":1}\n[1]\n5\n', "a.jsonl"), (1, 2)),
     "one JSON document": (broken('[{"ts":1},{"ts":2}]', "a.json"), "one JSON document"),

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
-from danggol.shop.sources.reading.delimited import ROW
+from danggol.shop.sources.reading.headings import ROW
 from danggol.shop.sources.sifting import Rule, moment, number, sift, unreadable
 
 

@@ -25,7 +25,7 @@ from danggol.shop.sources.intake import Intake
 from danggol.shop.sources.mapping.columns import ENTRY
 from danggol.shop.sources.mapping.convert import WHEN, Converter, id_prefix, settle_days
 from danggol.shop.sources.mapping.rules import Mapping, TableRule
-from danggol.shop.sources.reading.delimited import require_columns
+from danggol.shop.sources.reading.headings import require_columns
 from danggol.shop.sources.reading.tables import Rows, open_rows
 from danggol.shop.sources.source import Options
 
@@ -186,6 +186,11 @@ def _say(file: Rows, converter: Converter, intake: Intake) -> None:
         intake.note(
             f"{file.label} was read as {file.encoding}; if its texts look wrong, give the encoding in the mapping, "
             "under [file]."
+        )
+    if file.above:
+        intake.note(
+            f"{file.label}: the headings stand below {file.above:,} other row{'s' * (file.above != 1)}, which are no "
+            "rows of the table; say heading_row in the mapping, under [file], if that is wrong."
         )
     if file.blank:
         intake.note(f"{file.label}: {file.blank:,} blank row{'s' * (file.blank != 1)} passed over.")

@@ -13,8 +13,9 @@ from danggol import progress
 from danggol.errors import DataError
 from danggol.shop.sources.intake import Intake
 from danggol.shop.sources.reading.columnar import ParquetSource, open_parquet
-from danggol.shop.sources.reading.delimited import ROW, rejects_frame
+from danggol.shop.sources.reading.delimited import rejects_frame
 from danggol.shop.sources.reading.files import find_file
+from danggol.shop.sources.reading.headings import ROW
 from danggol.shop.sources.reading.pictures import picture_extension, picture_path
 from danggol.shop.sources.sifting import Rule, sift
 from danggol.shop.sources.source import KnownSource, Options

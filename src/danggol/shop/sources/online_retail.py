@@ -16,8 +16,9 @@ from pathlib import Path
 import polars as pl
 
 from danggol.shop.sources.intake import Intake
-from danggol.shop.sources.reading.delimited import ROW, open_delimited, require_columns
+from danggol.shop.sources.reading.delimited import open_delimited
 from danggol.shop.sources.reading.files import find_file, inspect_text
+from danggol.shop.sources.reading.headings import ROW, require_columns
 from danggol.shop.sources.sifting import Rule, moment, number, sift, unreadable
 from danggol.shop.sources.source import KnownSource, Options
 

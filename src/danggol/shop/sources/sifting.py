@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from danggol.shop.sources.reading.delimited import RECORD_LIMIT, REJECTS, ROW
+from danggol.shop.sources.reading.delimited import RECORD_LIMIT, REJECTS
+from danggol.shop.sources.reading.headings import ROW
 
 
 @dataclass(frozen=True)

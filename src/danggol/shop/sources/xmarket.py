@@ -17,8 +17,9 @@ import polars as pl
 from danggol.errors import UsageError
 from danggol.shop.codes import COUNTRIES
 from danggol.shop.sources.intake import Intake
-from danggol.shop.sources.reading.delimited import ROW, open_delimited, require_columns
+from danggol.shop.sources.reading.delimited import open_delimited
 from danggol.shop.sources.reading.files import find_files, inspect_text
+from danggol.shop.sources.reading.headings import ROW, require_columns
 from danggol.shop.sources.sifting import Rule, moment, number, sift
 from danggol.shop.sources.source import KnownSource, Options
 

@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from danggol.errors import DataError
-from danggol.shop.sources.reading.delimited import ROW, open_delimited, require_columns
+from danggol.errors import DataError, UsageError
+from danggol.shop.sources.reading.delimited import open_delimited
 from danggol.shop.sources.reading.files import inspect_text
+from danggol.shop.sources.reading.headings import ROW, require_columns
 
 CELL = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00\x1c\x1d\x1e\x1f"), max_size=8)
 
@@ -86,3 +87,26 @@ def test_empty_headings_get_names_and_doubled_ones_are_refused(tmp_path):
 def test_a_missing_column_is_named_with_the_nearest_there_is():
     with pytest.raises(DataError, match=r"no column 'StockCode' \(is it 'Stock Code'\?"):
         require_columns("a.csv", ["Invoice", "Stock Code"], ["Invoice", "StockCode"])
+
+
+@pytest.mark.parametrize("line", [1, 2, 4])
+def test_the_line_of_the_headings_can_be_said(tmp_path, line):
+    path = tmp_path / "a.csv"
+    path.write_text("t,u\nx,y\n\na,b\n1,2\n")
+    file = open_delimited(inspect_text(path), None, line)
+    assert file.columns == {1: ("t", "u"), 2: ("x", "y"), 4: ("a", "b")}[line]
+    assert [row for batch in file.batches() for row in batch.rows.iter_rows()][-1][1:] == ("1", "2")
+
+
+@pytest.mark.parametrize("line", [3, 6, 999])
+def test_a_line_that_holds_no_headings_is_refused(tmp_path, line):
+    path = tmp_path / "a.csv"
+    path.write_text("t,u\nx,y\n\na,b\n1,2\n")
+    with pytest.raises(UsageError, match=f"line {line} of a.csv"):
+        open_delimited(inspect_text(path), None, line)
+
+
+def test_titles_beyond_the_headings_search_do_not_hide_the_file(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("\n" * 500 + "a,b\n1,2\n")
+    assert open_delimited(inspect_text(path), None, 0).columns == ("a", "b")

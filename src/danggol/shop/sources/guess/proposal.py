@@ -73,6 +73,11 @@ def guess(path: str | Path) -> Mapping:
             del passed_over[f"sheet {rule.sheet}"]
     file = open_rows(path, rule)
     batch = next(file.batches(SAMPLE), None)
+    if batch is not None and batch.rejects.height and not batch.rows.height:
+        raise DataError(
+            f"none of the first {batch.rejects.height:,} rows of {file.label} fits its headings "
+            f"({batch.rejects['reason'][0]}); write a mapping that says its heading_row or delimiter under [file]"
+        )
     if batch is None or not batch.rows.height:
         raise DataError(f"{file.label} has no rows to propose a mapping from; give a file with rows")
     guessing = Draft(file.label, file.columns, batch.rows, find_meanings(batch.rows, file.columns))

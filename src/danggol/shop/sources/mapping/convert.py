@@ -17,7 +17,8 @@ from danggol.shop.sources.mapping.columns import Fault, Pictures, Reading, read_
 from danggol.shop.sources.mapping.rules import ColumnRule, TableRule
 from danggol.shop.sources.mapping.rules import Mapping as TableMapping
 from danggol.shop.sources.mapping.times import day_order
-from danggol.shop.sources.reading.delimited import RECORD_LIMIT, REJECTS, ROW
+from danggol.shop.sources.reading.delimited import RECORD_LIMIT, REJECTS
+from danggol.shop.sources.reading.headings import ROW
 from danggol.shop.sources.reading.tables import Rows
 from danggol.shop.sources.sifting import Rule, sift
 

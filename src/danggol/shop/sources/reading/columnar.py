@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from danggol.errors import DataError
-from danggol.shop.sources.reading.delimited import ROW, require_columns
 from danggol.shop.sources.reading.files import BOMB_FLOOR, BOMB_RATIO
+from danggol.shop.sources.reading.headings import ROW, refuse_repeats, require_columns
 
 BATCH_ROWS = 10_000
 
@@ -71,9 +71,7 @@ def open_parquet(path: Path, kinds: Mapping[str, Kind]) -> ParquetSource:
             f"{path.name} is no whole Parquet file ({_line(error)}): fetch or export it again, or name the right file"
         ) from error
     require_columns(path.name, schema.names, list(kinds))
-    twice = next((name for name in schema.names if schema.names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{path.name} has two columns named {twice!r}: rename one of them")
+    refuse_repeats(path.name, schema.names)
     for name, kind in kinds.items():
         there = schema.field(name).type
         if not _fits(there, kind):

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import TypeVar
 
 import polars as pl
 
-from danggol.errors import DataError
+from danggol.errors import DataError, UsageError
 from danggol.shop.sources.reading.files import TextFile
+from danggol.shop.sources.reading.headings import HEADING_SEARCH, ROW, column_name, heading_place, refuse_repeats
 
-ROW = "__row__"
-"""The column of row numbers in a batch."""
 BATCH_ROWS = 20_000
 LINE_LIMIT = 1 << 20
 """Characters of one line; a longer one is skipped, and its row rejected."""
@@ -33,6 +33,9 @@ REJECTS = {
     "record": pl.String(),
 }
 """Columns of a frame of rejected rows; the intake adds source and run."""
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,10 @@ class Delimited:
     text: TextFile
     delimiter: str
     columns: tuple[str, ...]
+    above: int = 0
+    """Records above the headings, blank ones not counted."""
+    named: int = 0
+    """Columns up to the last that has a heading; a row may leave those behind it out."""
     blank: int = field(default=0, init=False)
     """Blank lines passed over so far: they count in row numbers, but are no rows."""
 
@@ -65,32 +72,57 @@ class Delimited:
                 yield batch
 
 
-def open_delimited(text: TextFile, delimiter: str | None = None) -> Delimited:
-    """Read the heading of a delimited file; the delimiter is the one the heading holds most, unless given.
+def open_delimited(text: TextFile, delimiter: str | None = None, heading_row: int | None = None) -> Delimited:
+    """Read the headings of a delimited file; the delimiter is the one their line holds most, unless given.
 
-    Raises DataError where there is no heading, it cannot be read, or a column's name stands twice in it.
+    ``heading_row``: the line of the headings, from 1; 0: it is looked for; None: the first that is not blank.
+    Raises DataError where there are no headings, they cannot be read, or a column's name stands twice in them.
     """
     try:
         with text.open() as stream:
-            line = next((line for line in _Lines(stream) if line.strip()), None)
-        if line is None:
+            lines = _first(line for line in _Lines(stream) if line.strip())
+        if not lines:
             raise DataError(f"{text.name} holds blank lines only: give a file with a heading line and rows")
-        delimiter = delimiter or max(DELIMITERS, key=re.sub(r'"[^"]*"', "", line).count)
+        mark = re.fullmatch(r"\ufeff?sep=(.)\s*", lines[0])
+        delimiter = delimiter or (mark[1] if mark else _delimiter(lines if heading_row is not None else lines[:1]))
         with text.open() as stream:
-            record = next(record for record in csv.reader(_Lines(stream), delimiter=delimiter, strict=True) if record)
+            reader = csv.reader(_Lines(stream), delimiter=delimiter, strict=True)
+            records = _first(((reader.line_num, record) for record in reader if record), heading_row or 0)
     except csv.Error as error:
         raise DataError(f"the heading line of {text.name} cannot be read ({error}): check its quotes") from None
-    return Delimited(text, delimiter, _heading(text, record))
+    place = _heading_place(text.name, records[1:] if mark else records, heading_row) + bool(mark)
+    record = records[place][1]
+    named = max((number for number, name in enumerate(record, 1) if name.strip()), default=0)
+    return Delimited(text, delimiter, _heading(text, record), place, named)
 
 
-def require_columns(name: str, columns: Sequence[str], needed: Sequence[str]) -> None:
-    """DataError that names the first missing heading and the nearest one there is."""
-    for column in needed:
-        if column not in columns:
-            near = difflib.get_close_matches(column, columns, 1, 0.5)
-            hint = f"is it {near[0]!r}? " if near else ""
-            has = ", ".join(columns[:12]) + (" ..." if len(columns) > 12 else "")
-            raise DataError(f"{name} has no column {column!r} ({hint}it has {has}): rename or add the column")
+def _delimiter(lines: Sequence[str]) -> str:
+    """The delimiter that the first line with any holds most."""
+    bare = [re.sub(r'"[^"]*"', "", line) for line in lines]
+    line = next((line for line in bare if any(map(line.count, DELIMITERS))), "")
+    return max(DELIMITERS, key=line.count)
+
+
+def _first(items: Iterator[T], least: int = 0) -> list[T]:
+    """The first items, as many as headings are looked for in; one that cannot be read ends them, if not the first."""
+    found: list[T] = []
+    try:
+        for item in islice(items, max(HEADING_SEARCH, least)):
+            found.append(item)  # noqa: PERF402  # extend() might lose what came before an error
+    except csv.Error:
+        if not found:
+            raise
+    return found
+
+
+def _heading_place(name: str, records: Sequence[tuple[int, list[str]]], heading_row: int | None) -> int:
+    """Which of the first records holds the headings."""
+    if not heading_row or not records:
+        return heading_place([record for _, record in records]) if heading_row == 0 else 0
+    lines = [line for line, _ in records]
+    if heading_row not in lines:
+        raise UsageError(f"line {heading_row} of {name} is blank or not there, so it cannot hold the headings")
+    return lines.index(heading_row)
 
 
 def rejects_frame(file: str, rows: Sequence[tuple[int, str, str, str, str]]) -> pl.DataFrame:
@@ -99,11 +131,8 @@ def rejects_frame(file: str, rows: Sequence[tuple[int, str, str, str, str]]) -> 
 
 
 def _heading(text: TextFile, record: list[str]) -> tuple[str, ...]:
-    columns = [name.strip().strip("\ufeff") or f"column_{place}" for place, name in enumerate(record, 1)]
-    columns = [f"{name}column" if name == ROW else name for name in columns]
-    twice = next((name for name in columns if columns.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{text.name} has two columns named {twice!r}: rename one of them")
+    columns = [column_name(name.strip().strip("\ufeff"), place) for place, name in enumerate(record, 1)]
+    refuse_repeats(text.name, columns)
     if any("\x00" in name or not _encodable(name) for name in columns):
         raise DataError(f"the heading line of {text.name} holds bytes that are no text: save the file as UTF-8")
     return tuple(columns)
@@ -144,7 +173,8 @@ class _Records:
         self.file = file
         self.reader = csv.reader(_Lines(stream), delimiter=file.delimiter, strict=True)
         self.number = 0
-        next(record for record in self.reader if record)
+        for _ in range(file.above + 1):
+            next(record for record in self.reader if record)
 
     def take(self, size: int) -> Batch | None:
         """The next records, ``size`` at most; None at the end."""
@@ -157,7 +187,8 @@ class _Records:
         if len(sound) == len(records) and self.file.text.clean and width > 1:
             return Batch(self._frame(sound, range(start + 1, self.number + 1)), rejects_frame(self.file.text.name, ()))
         kept, numbers, rejects = [], [], []
-        for number, record in enumerate(records, start + 1):
+        for number, said in enumerate(records, start + 1):
+            record = said if isinstance(said, csv.Error) else self._fitted(said)
             verdict = self._bad(record)
             if verdict is None and not isinstance(record, csv.Error):
                 kept.append(record)
@@ -190,6 +221,15 @@ class _Records:
                 records.append(error)
                 line = reader.line_num
         return records
+
+    def _fitted(self, record: list[str]) -> list[str]:
+        """The record without blank fields behind the last column, and with those of columns that have no heading."""
+        width = len(self.file.columns)
+        if len(record) > width and not any(map(str.strip, record[width:])):
+            return record[:width]
+        if self.file.named <= len(record) < width and len(record) > 1:
+            return record + [""] * (width - len(record))
+        return record
 
     def _bad(self, record: list[str] | csv.Error) -> tuple[str, str, str, str] | tuple[()] | None:
         """Why a record is no row (reason_code, column, reason, record); empty if it is blank, None if it is one."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import re
 import stat
 import zipfile
 import zlib
@@ -22,6 +23,8 @@ from danggol.errors import DataError, UsageError
 
 BLOCK = 1 << 20
 """Bytes read at a time."""
+HEAD = 64
+"""Bytes that tell what a file is."""
 BOMB_RATIO = 200
 """A compressed file may not grow by more than this; tables of text grow by 5 to 40."""
 BOMB_FLOOR = 64 << 20
@@ -135,17 +138,19 @@ def _look(path: Path) -> tuple[bool, bytes]:
     """Whether the file is gzip, and the first bytes of its content; DataError where it is not text."""
     try:
         with path.open("rb") as file:
-            head = file.read(8)
+            head = file.read(HEAD)
     except OSError as error:
         raise DataError(f"{path.name} cannot be read ({error.strerror}): check its permissions") from None
     compressed = head.startswith(b"\x1f\x8b")
     if path.suffix.lower() == ".gz" and not compressed:
         raise DataError(f"{path.name} is named .gz but holds no gzip data: compress it again, or drop the .gz")
     if compressed:
-        head = next(_blocks(path, compressed), b"")[:8]
+        head = next(_blocks(path, compressed), b"")[:HEAD]
     for magic, what in _MAGIC.items():
         if head.startswith(magic):
             raise DataError(f"{path.name} is {what}, not a text table: export it as CSV, or name the right file")
+    if re.match(rb"(?:\xef\xbb\xbf)?\s*<(?:!doc|html|table|meta|\?xml|head)", head, re.IGNORECASE):
+        raise DataError(f"{path.name} is a web page inside: open it in Excel and save it as .xlsx or CSV")
     return compressed, head
 
 

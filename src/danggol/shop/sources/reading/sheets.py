@@ -9,20 +9,20 @@ from typing import Any
 import polars as pl
 
 from danggol.errors import DataError, UsageError
-from danggol.shop.sources.reading.delimited import BATCH_ROWS, ROW, Batch, rejects_frame
+from danggol.shop.sources.reading.delimited import BATCH_ROWS, Batch, rejects_frame
 from danggol.shop.sources.reading.files import check_zip
+from danggol.shop.sources.reading.headings import HEADING_SEARCH, ROW, column_name, heading_place, refuse_repeats
 
 SIZE_LIMIT = 64 << 20
 """Bytes of a workbook; a larger one belongs into CSV."""
-HEADING_SEARCH = 20
-"""Rows among which the headings are looked for."""
 
 
 class Sheet:
     """One sheet, whose rows are numbered from 1 below the headings."""
 
-    def __init__(self, label: str, columns: tuple[str, ...], rows: pl.DataFrame) -> None:
-        self.label, self.columns, self.encoding, self.rows, self.blank = label, columns, "", rows, 0
+    def __init__(self, label: str, columns: tuple[str, ...], rows: pl.DataFrame, above: int) -> None:
+        self.label, self.columns, self.encoding, self.rows = label, columns, "", rows
+        self.above, self.blank = above, 0
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
         """The rows, ``size`` at a time; rows without a value are blank."""
@@ -106,22 +106,13 @@ def _unreadable(path: Path, error: BaseException) -> BaseException:
 
 
 def _below_headings(label: str, cells: pl.DataFrame, heading_row: int) -> Sheet:
-    filled = cells.select(pl.sum_horizontal(pl.all().is_not_null())).to_series()
-    if heading_row:
-        place = heading_row - 1
-        if place >= cells.height:
-            raise UsageError(f"{label} has {cells.height:,} rows, so row {heading_row} cannot hold its headings")
-    else:
-        first = filled.head(HEADING_SEARCH)
-        place = int((first * 2 > (first.max() or 0)).arg_max() or 0)
-    names: list[str] = []
-    for number, said in enumerate(cells.row(place), 1):
-        name = " ".join(said.split()) if said else f"column_{number}"
-        names.append(f"{name}column" if name == ROW else name)
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise DataError(f"{label} has two columns named {twice!r}: rename one of them")
+    if heading_row > cells.height:
+        raise UsageError(f"{label} has {cells.height:,} rows, so row {heading_row} cannot hold its headings")
+    place = heading_row - 1 if heading_row else heading_place(cells.head(HEADING_SEARCH).rows())
+    said = enumerate(cells.row(place), 1)
+    names = [column_name(" ".join(name.split()) if name else None, number) for number, name in said]
+    refuse_repeats(label, names)
     rows = cells.slice(place + 1)
     rows.columns = names
     rows = rows.insert_column(0, pl.int_range(1, rows.height + 1, dtype=pl.Int64, eager=True).alias(ROW))
-    return Sheet(label, tuple(names), rows)
+    return Sheet(label, tuple(names), rows, place)

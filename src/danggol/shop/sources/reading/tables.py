@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +14,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from danggol.errors import DataError, UsageError
-from danggol.shop.sources.reading.delimited import BATCH_ROWS, ROW, Batch, open_delimited, rejects_frame
+from danggol.shop.sources.reading.delimited import BATCH_ROWS, Batch, open_delimited, rejects_frame
 from danggol.shop.sources.reading.files import TextFile, find_file, inspect_text
+from danggol.shop.sources.reading.headings import ROW, column_name, refuse_repeats
 from danggol.shop.sources.reading.sheets import open_sheet
 
 Kind = Literal["csv", "xlsx", "jsonl", "parquet"]
@@ -39,7 +39,7 @@ class FileRule:
     delimiter: str = ""
     sheet: str = ""
     heading_row: int = 0
-    """XLSX: the row of the headings, from 1; 0: found out."""
+    """Of CSV and XLSX: the row of the headings, from 1; 0: found out."""
     timezone: str = ""
     """Of times that do not say theirs; else the shop's."""
     currency: str = ""
@@ -59,6 +59,9 @@ class Rows(Protocol):
     columns: tuple[str, ...]
     encoding: str
     """Of text; empty where a format fixes it."""
+
+    above: int
+    """Rows above the headings, such as a title."""
 
     @property
     def blank(self) -> int:
@@ -84,7 +87,7 @@ def open_rows(path: Path, rule: FileRule, needed: Sequence[str] = ()) -> Rows:
     text = inspect_text(path, rule.encoding or None)
     if kind == "jsonl":
         return JsonRows(text, needed)
-    return DelimitedRows(text, rule.delimiter)
+    return DelimitedRows(text, rule.delimiter, rule.heading_row)
 
 
 def is_workbook(path: Path) -> bool:
@@ -104,14 +107,17 @@ def _kind(path: Path) -> Kind:
         return "xlsx"
     suffixes = [suffix.lower() for suffix in path.suffixes]
     ending = suffixes[-2] if len(suffixes) > 1 and suffixes[-1] == ".gz" else (suffixes or [""])[-1]
-    return _ENDINGS.get(ending, "csv")
+    kind = _ENDINGS.get(ending, "csv")
+    # Shops' back offices name text and HTML .xls so that Excel opens it; what is no workbook inside is read as text.
+    return "csv" if kind == "xlsx" and head else kind
 
 
 class DelimitedRows:
     """Delimited text."""
 
-    def __init__(self, text: TextFile, delimiter: str) -> None:
-        self.file = open_delimited(text, delimiter or None)
+    def __init__(self, text: TextFile, delimiter: str, heading_row: int) -> None:
+        self.file = open_delimited(text, delimiter or None, heading_row)
+        self.above = self.file.above
         self.label, self.columns, self.encoding = text.name, self.file.columns, text.encoding
 
     @property
@@ -132,7 +138,7 @@ class JsonRows:
     """Objects whose names become the columns; more are read only for names that are still needed."""
 
     def __init__(self, text: TextFile, needed: Sequence[str]) -> None:
-        self.text, self.label, self.encoding, self.blank = text, text.name, text.encoding, 0
+        self.text, self.label, self.encoding, self.above, self.blank = text, text.name, text.encoding, 0, 0
         names: dict[str, None] = {}
         for number, (_, found) in enumerate(self._lines()):
             if number >= self.HEAD and all(name in names for name in needed):
@@ -203,7 +209,7 @@ class JsonRows:
 
 def _flatten(found: dict[str, Any], before: str, into: dict[str, str | None]) -> None:
     for key, value in found.items():
-        name = before + (f"{key}column" if key == ROW else key)
+        name = column_name(before + key, len(into) + 1)
         if isinstance(value, dict):
             _flatten(value, f"{name}.", into)
         elif value is None or isinstance(value, str):
@@ -220,16 +226,14 @@ class ParquetRows:
     """Parquet: nested columns become columns such as ``customer.id``, lists stay JSON, bytes are left out."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self.label, self.encoding, self.blank = path, path.name, "", 0
+        self.path, self.label, self.encoding, self.above, self.blank = path, path.name, "", 0, 0
         try:
             self.columns = tuple(self._flat(pq.read_schema(path).empty_table()).columns[1:])
         except (pa.ArrowException, OSError) as error:
             raise DataError(f"{path.name} is not a readable Parquet file ({_short(error)}): write it again") from None
         if not self.columns:
             raise DataError(f"{path.name} has no columns that are text, numbers or times; give a file with some")
-        twice = next((name for name, count in Counter(self.columns).items() if count > 1), None)
-        if twice is not None:
-            raise DataError(f"{path.name} has two columns named {twice!r}: rename one of them")
+        refuse_repeats(self.label, self.columns)
 
     def batches(self, size: int = BATCH_ROWS) -> Iterator[Batch]:
         """The rows, ``size`` at a time."""
@@ -248,16 +252,15 @@ class ParquetRows:
     def _flat(self, table: pa.Table) -> pl.DataFrame:
         while any(pa.types.is_struct(field.type) for field in table.schema):
             table = table.flatten()
-        names, arrays = [], []
+        names: list[str] = []
+        arrays: list[pl.Series] = []
         for name, array in zip(table.column_names, table.columns, strict=True):
             kind = array.type.value_type if pa.types.is_dictionary(array.type) else array.type
             if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
                 continue
-            names.append(f"{name}column" if name == ROW else name)
+            names.append(column_name(name, len(names) + 1))
             arrays.append(_texts(array, kind))
-        if len(set(names)) < len(names):
-            twice = Counter(names).most_common(1)[0][0]
-            raise DataError(f"{self.label} has two columns named {twice!r}: rename one of them")
+        refuse_repeats(self.label, names)
         frame = pl.DataFrame(dict(zip(names, arrays, strict=True)), schema=dict.fromkeys(names, pl.String))
         number = pl.int_range(1, table.num_rows + 1, dtype=pl.Int64, eager=True).alias(ROW)
         return _stripped(frame.insert_column(0, number))
