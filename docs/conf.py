@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from commands import write_commands_page  # noqa: E402
+from settings import write_settings_page  # noqa: E402
 from tables import write_tables_page  # noqa: E402
 
 import danggol  # noqa: E402
@@ -25,3 +26,4 @@ suppress_warnings = ["myst.xref_missing"]
 
 write_tables_page(HERE / "tables.md")
 write_commands_page(HERE / "commands.md")
+write_settings_page(HERE / "settings.md")
