@@ -77,6 +77,8 @@ def test_help_answers_quickly() -> None:
         (["import", "online-retail", "x.csv", "shop"], 2, "x.csv"),
         (["import", "csv", "x.csv", "shop"], 2, "--mapping"),
         (["import", "xmarket", "x.csv", "shop", "--guess"], 2, "csv"),
+        (["import", "csv", "x.csv", "shop", "--guess", "--mapping", "m.toml"], 2, "choose one"),
+        (["import", "csv", "x.csv", "shop", "--mapping", "m.toml", "--yes"], 2, "add --guess"),
         (["import", "csv", "x.csv"], 2, "Missing argument 'SHOP'; see 'danggol import --help'"),
         (["check", "shop", "--most", "0"], 2, "see 'danggol check --help'"),
         (["check", "shop", "--progress", "fast", "--json"], 2, "fast"),

@@ -61,6 +61,10 @@ def import_(
         raise UsageError("--append and --replace exclude each other; choose one")
     if source != "csv" and (mapping or guess or save_mapping or yes):
         raise UsageError(f"--mapping, --guess, --save-mapping and --yes belong to the source csv, not to {source}")
+    if guess and mapping:
+        raise UsageError("--guess proposes a mapping and --mapping gives one; choose one")
+    if not guess and (yes or save_mapping):
+        raise UsageError("--yes and --save-mapping say what to do with a proposal; add --guess")
     said: list[str | Table] = []
     options: dict[str, str] = {}
     if source == "csv":

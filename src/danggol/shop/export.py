@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -63,7 +63,8 @@ def _replacing(target: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         raise UsageError(f"{target} cannot be written: {error.strerror or error}") from error
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that cannot be written there is nothing to take away
+            beside.unlink(missing_ok=True)
 
 
 def _select(schema: pa.Schema, suffix: str, table: str) -> str:

@@ -1,3 +1,4 @@
+import contextlib
 from datetime import UTC, datetime
 
 import polars as pl
@@ -100,6 +101,31 @@ def test_a_failed_first_import_leaves_no_shop(tmp_path, monkeypatch, there):
     with pytest.raises(DataError, match="no rows"):
         import_source("xmarket", tmp_path, root)
     assert root.exists() == there and not (there and list(root.iterdir()))
+
+
+def test_a_failed_first_import_leaves_what_another_has_written_meanwhile(tmp_path, monkeypatch):
+    def load(_source, _path, shop, *_):
+        Shop.open(shop.path).write("customers", pl.DataFrame({"customer_id": ["a"]}))
+        raise DataError("broken")
+
+    monkeypatch.setattr(source, "_load", load)
+    with pytest.raises(DataError, match="broken"):
+        import_source("xmarket", tmp_path, tmp_path / "shop")
+    assert Shop.open(tmp_path / "shop").read("customers")["customer_id"].to_list() == ["a"]
+
+
+def test_a_failed_first_import_leaves_a_shop_that_another_is_writing(tmp_path, monkeypatch):
+    root = tmp_path / "shop"
+    other = contextlib.ExitStack()
+
+    def load(_source, _path, shop, *_):
+        other.enter_context(Shop.open(root).run("import")).write("customers", pl.DataFrame({"customer_id": ["a"]}))
+        raise DataError("broken")
+
+    monkeypatch.setattr(source, "_load", load)
+    with other, pytest.raises(DataError, match="broken"):
+        import_source("xmarket", tmp_path, root)
+    assert Shop.open(root).read("customers")["customer_id"].to_list() == ["a"]
 
 
 def test_wrong_options_and_modes_are_named(tmp_path):

@@ -189,8 +189,8 @@ def _say(file: Rows, converter: Converter, intake: Intake) -> None:
         )
     if file.above:
         intake.note(
-            f"{file.label}: the headings stand below {file.above:,} other row{'s' * (file.above != 1)}, which are no "
-            "rows of the table; say heading_row in the mapping, under [file], if that is wrong."
+            f"{file.label}: {file.above:,} line{'s' * (file.above != 1)} above the headings passed over; if those are "
+            "not the headings, say heading_row in the mapping, under [file]."
         )
     if file.blank:
         intake.note(f"{file.label}: {file.blank:,} blank row{'s' * (file.blank != 1)} passed over.")

@@ -7,6 +7,7 @@ import importlib
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -134,7 +135,7 @@ def import_source(
         intake = _load(source, path, shop, mode, given)
     except BaseException:
         if fresh:
-            _remove_new_shop(root, there)
+            _remove_new_shop(shop, there)
         raise
     if not fresh:
         intake.notes += [
@@ -203,12 +204,15 @@ def _account(intake: Intake, path: Path) -> None:
         raise DataError(f"none of the {lost:,} rows of {path.name} could be used ({reasons}); check the file")
 
 
-def _remove_new_shop(root: Path, there: bool) -> None:
-    """Leave nothing of a shop that was made for an import that failed."""
-    if not there:
-        shutil.rmtree(root, ignore_errors=True)
-        return
-    for name in ("shop.toml", ".lock", ".lock-holder.json"):
-        (root / name).unlink(missing_ok=True)
-    for name in (".staged", "tables", "runs"):
-        shutil.rmtree(root / name, ignore_errors=True)
+def _remove_new_shop(shop: Shop, there: bool) -> None:
+    """Leave nothing of a shop that was made for an import that failed, unless another run has come to it meanwhile."""
+    with suppress(UsageError), shop.versions.locked("import", 0):
+        if shop.runs().height:
+            return
+        if not there:
+            shutil.rmtree(shop.path, ignore_errors=True)
+            return
+        for name in ("shop.toml", ".lock", ".lock-holder.json"):
+            (shop.path / name).unlink(missing_ok=True)
+        for name in (".staged", "tables", "runs"):
+            shutil.rmtree(shop.path / name, ignore_errors=True)

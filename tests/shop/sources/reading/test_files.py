@@ -1,5 +1,6 @@
 import gzip
 import io
+import os
 import zipfile
 
 import pytest
@@ -113,3 +114,12 @@ def test_a_bomb_is_stopped_early(tmp_path):
         for _ in files._blocks(tmp_path / "bomb.csv.gz", True):
             blocks += 1
     assert blocks <= files.BOMB_FLOOR / files.BLOCK + 1
+
+
+def test_a_file_whose_name_is_no_text_is_named(tmp_path):
+    try:
+        (tmp_path / os.fsdecode(b"\xff.csv")).write_text("a\n1\n")
+    except OSError:
+        pytest.skip("this disk takes no such names")
+    with pytest.raises(DataError, match="is not UTF-8 text: rename"):
+        find_files(tmp_path, "*.csv")

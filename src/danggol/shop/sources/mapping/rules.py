@@ -212,14 +212,29 @@ class _Reader:
         for column in given:
             if column not in known and not schema.open:
                 self.fail(f"table '{table}' has no column '{column}'{_near(column, known)}", table, column)
-        for column in sorted({"file", "row", "record"} & set(given)):
-            self.fail(f"'{column}' is the importer's own name; choose another for the column", table, column)
+        self._check_names(table, list(given))
         rule = TableRule(table, {name: self.column(schema, name, value) for name, value in given.items()}, keep)
         for column in (*schema.required, *schema.key):
             optional_key = column in schema.key and column not in schema.required
             if column not in rule.columns and column != rule.generated and not optional_key:
                 self.fail(f"table '{table}' needs the column '{column}'; say which of the file's it is", table)
         return rule
+
+    def _check_names(self, table: str, columns: Sequence[str]) -> None:
+        """See that names of one's own can stand in SQL, which does not tell capitals from small letters."""
+        seen: dict[str, str] = {}
+        for column in columns:
+            small = column.lower()
+            several = column == "*" or (column.startswith("^") and column.endswith("$"))
+            if small in {"file", "row", "record"} or small.startswith("__") or several or not small.strip():
+                self.fail(f"'{column}' is the importer's own name; choose another for the column", table, column)
+            if small in seen:
+                self.fail(f"'{column}' differs from '{seen[small]}' by capitals only; choose another", table, column)
+            seen[small] = column
+        for known in SOURCE_TABLES[table].columns:
+            if seen.get(known.name, known.name) != known.name:
+                odd = seen[known.name]
+                self.fail(f"'{odd}' differs from '{known.name}' by capitals only; write '{known.name}'", table, odd)
 
     def check_repeats(self, tables: Sequence[TableRule]) -> None:
         """See that no two rules can give a table two rows with the same key."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import io
+import os
 import re
 import stat
 import zipfile
@@ -78,15 +79,17 @@ def find_files(path: Path, *patterns: str) -> list[Path]:
     """
     try:
         mode = path.stat().st_mode
-        if stat.S_ISREG(mode):
-            return [path]
-        if not stat.S_ISDIR(mode):
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
             raise UsageError(f"{path} is neither a file nor a folder: give the path of the data file")
-        found = sorted({file for pattern in patterns for file in path.glob(pattern) if file.is_file()})
+        below = sorted({file for pattern in patterns for file in path.glob(pattern) if file.is_file()})
+        found = [path] if stat.S_ISREG(mode) else below
     except FileNotFoundError:
         raise UsageError(f"there is nothing at {path}: give the path of a file or folder that exists") from None
     except OSError as error:
         raise DataError(f"{path} cannot be opened ({error.strerror}): check its permissions and links") from None
+    broken = next((file for file in found if "\ufffd" in os.fsencode(file).decode("utf8", "replace")), None)
+    if broken is not None:
+        raise DataError(f"the name {str(broken)!r} is not UTF-8 text: rename the file")
     if not found:
         wanted = " or ".join(patterns) or "file"
         raise UsageError(f"the folder {path} holds no {wanted}: give the path of the data file itself")
