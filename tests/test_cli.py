@@ -80,6 +80,7 @@ def test_help_answers_quickly() -> None:
         (["import", "csv", "x.csv", "shop", "--guess", "--mapping", "m.toml"], 2, "choose one"),
         (["import", "csv", "x.csv", "shop", "--mapping", "m.toml", "--yes"], 2, "add --guess"),
         (["import", "csv", "x.csv"], 2, "Missing argument 'SHOP'; see 'danggol import --help'"),
+        (["run", "shop", "--seed", "-1"], 2, "'--seed'"),
         (["check", "shop", "--most", "0"], 2, "see 'danggol check --help'"),
         (["check", "shop", "--progress", "fast", "--json"], 2, "fast"),
         (["check", os.fsdecode(b"\xff")], 2, "not UTF-8 text"),

@@ -36,7 +36,7 @@ class ProgressMode(StrEnum):
 
 
 ShopPath = Annotated[Path, typer.Argument(metavar="SHOP", help="The shop's folder.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.")]
 Set = Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting; may be repeated.")]
 SettingsFile = Annotated[Path | None, typer.Option("--settings", metavar="FILE", help="A TOML file of settings.")]
 Market = Annotated[str, typer.Option(metavar="FILE", help="A market file, or the name of one that danggol has.")]

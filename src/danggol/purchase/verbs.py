@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from danggol.errors import DataError
+from danggol.errors import DataError, UsageError
 from danggol.purchase.evaluate import Evaluation, default_cut
 from danggol.purchase.evaluate import evaluate as measure
 from danggol.purchase.model import Asked, Prediction, PurchaseModel, When, ask
@@ -56,6 +56,8 @@ def evaluate(
     """Measure beside every baseline and write ``purchase_metrics``; the figures of an earlier cut are kept."""
     began = time.perf_counter()
     chosen = PurchaseSettings.of(_with_seed(settings, seed))
+    if days is not None and not 0 < days <= 366:
+        raise UsageError(f"days must lie between 0 and 366, got {days:g}")
     cut = moment(shop, until)
     if cut is None:
         first, last = span(shop)
