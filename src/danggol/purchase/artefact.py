@@ -32,8 +32,20 @@ def publish(target: Path, files: Mapping[str, str]) -> None:
             file.flush()
             os.fsync(file.fileno())
     if target.exists():
-        target.rename(aside)
+        _moved_aside(target, aside)
+    _moved_in(staged, target)
+    _swept(aside)
+
+
+def _moved_aside(target: Path, aside: Path) -> None:
+    target.rename(aside)
+
+
+def _moved_in(staged: Path, target: Path) -> None:
     staged.rename(target)
+
+
+def _swept(aside: Path) -> None:
     shutil.rmtree(aside, ignore_errors=True)
 
 

@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 from danggol.purchase.history import History, Matrix
 
 Scores = NDArray[np.float32]
+
+_BLOCK = 1000
+"""Rows whose normal equations are held at once: ``block * factors ** 2`` numbers a side."""
 Rows = NDArray[np.integer[Any]]
 
 
@@ -163,7 +166,7 @@ class ALS:
     name = "als"
 
     def __init__(
-        self, factors: int = 64, penalty: float = 5.0, confidence: float = 10.0, sweeps: int = 8, seed: int = 0
+        self, factors: int = 96, penalty: float = 30.0, confidence: float = 1.0, sweeps: int = 4, seed: int = 0
     ) -> None:
         self.factors, self.penalty, self.confidence, self.sweeps, self.seed = factors, penalty, confidence, sweeps, seed
 
@@ -188,13 +191,17 @@ class ALS:
         rows, size = counts.shape[0], self.factors
         out = np.zeros((rows, size), np.float32)
         shared = (fixed.T @ fixed + self.penalty * np.eye(size)).astype(np.float32)
-        squares = np.einsum("pi,pj->pij", fixed, fixed).reshape(len(fixed), -1)
-        for start in range(0, rows, 2000):
-            part = counts[start : start + 2000]
+        for start in range(0, rows, _BLOCK):
+            part = counts[start : start + _BLOCK]
             weight = part * np.float32(self.confidence)
-            normal = shared + np.asarray(weight @ squares).reshape(-1, size, size)
+            normal = np.zeros((part.shape[0], size * size), np.float32)
+            for other in range(0, len(fixed), _BLOCK):
+                block = fixed[other : other + _BLOCK]
+                squares = (block[:, :, None] * block[:, None, :]).reshape(len(block), -1)
+                normal += weight[:, other : other + _BLOCK] @ squares
             wanted = np.asarray(weight @ fixed + (part > 0).astype(np.float32) @ fixed)
-            out[start : start + 2000] = np.linalg.solve(normal, wanted[:, :, None])[:, :, 0]
+            solved = np.linalg.solve(normal.reshape(-1, size, size) + shared, wanted[:, :, None])
+            out[start : start + _BLOCK] = solved[:, :, 0]
         return out
 
     def score(self, customers: Rows) -> Scores:

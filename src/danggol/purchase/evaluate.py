@@ -42,7 +42,7 @@ OURS = "danggol"
 PARTS = ("all", "repeat", "new")
 METRICS = ("ndcg@10", "recall@10", "precision@10", "auc", "average_precision")
 _K = 10
-_LEAST_CUSTOMERS = 20
+_LEAST_CUSTOMERS = 10
 """A country with fewer test customers gets no row of its own."""
 _BINS = 10
 _CALIBRATED = 2000
@@ -150,7 +150,7 @@ def peers(settings: PurchaseSettings) -> list[Scorer]:
 class Blended(Blend):
     """ALS that is fitted already, blended with the personal frequency."""
 
-    def __init__(self, als: ALS, share: float = 0.5) -> None:
+    def __init__(self, als: ALS, share: float = 0.35) -> None:
         super().__init__(als, Frequency(), share)
 
     def fit(self, history: History) -> Blended:
@@ -241,9 +241,11 @@ def _ours(
         model = PurchaseModel(**(settings.model_dump() | {"seed": seed})).learn(past, cut)
         trained = time.perf_counter()
         prediction = Prediction(model, past, cut)
+        popular = Popularity(90).fit(prediction.moment.history)
         parts, start = [], 0
         for batch in prediction.moment.batches(truth.testers):
-            parts.append(truth.values(start, _everything(batch, prediction.score(batch)[0])))
+            others = popular.score(batch.customers)
+            parts.append(truth.values(start, _everything(batch, prediction.score(batch)[0], others)))
             start += len(batch.customers)
         for part in PARTS:
             found.values[OURS][part].append(_joined([one[part] for one in parts]))
@@ -251,11 +253,9 @@ def _ours(
         found.chances.append(_chances(prediction, truth, seed))
 
 
-def _everything(batch: Batch, order: Floats) -> Scores:
-    """Ours for every product: the candidates by their score, below them the others by the rising ones' score."""
-    others = batch.scores["rising"]
-    low, high = others.min(axis=1, keepdims=True), others.max(axis=1, keepdims=True)
-    dense = (others - low) / np.maximum(high - low, 1e-9) - (2.0 + np.abs(order).max(initial=0.0))
+def _everything(batch: Batch, order: Floats, popular: Scores) -> Scores:
+    """Ours for every product: the candidates by their score, below them the others by popularity (n, products)."""
+    dense = popular / (1.0 + popular.max(initial=0.0)) - (2.0 + np.abs(order).max(initial=0.0))
     dense[batch.row, batch.product] = order
     return np.asarray(dense, np.float32)
 

@@ -82,7 +82,9 @@ def on_offer(history: History, undated: bool) -> NDArray[np.bool_]:
     dated = (listed.fill_null(at).to_numpy() < at) & listed.is_not_null().to_numpy()
     offers = purchases.offers
     dated[offers.product[(offers.valid_from < at) & (offers.valid_to > at)]] = True
-    fresh = np.isin(np.arange(history.products), lines.product, invert=True) & (dated | undated)
+    fresh = np.isin(np.arange(history.products), lines.product, invert=True) & (
+        dated | (undated & listed.is_null().to_numpy())
+    )
     fresh[lines.product[lines.ts >= at - 90 * DAY]] = True
     return np.asarray(fresh, np.bool_)
 

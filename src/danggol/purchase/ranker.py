@@ -22,6 +22,9 @@ from danggol.purchase.settings import PurchaseSettings
 
 _QUIET = 0.2
 """Customers who bought nothing in a window, for each who did, that the classifier learns from."""
+_TAIL = ("rank_rising", "rank_recent", "rank_next_new", "rank_next_any", "rank_neighbours")
+_TAIL_FROM = 15
+"""Never-bought products that no scorer puts among its first so many are the tail; their rows are drawn."""
 _HELD_OUT = 10
 """One customer in so many is kept from the classifier, to calibrate it on."""
 
@@ -35,7 +38,7 @@ class Samples:
     group: Times
     """rows of each buyer"""
     weight: NDArray[np.float32]
-    """how many customers such a row's customer stands for"""
+    """how many rows of how many customers a row stands for"""
     customer: Times
     names: list[str]
 
@@ -66,22 +69,29 @@ def samples(purchases: Purchases, at: int, settings: PurchaseSettings, content: 
     quiet = np.setdiff1d(some, buyers)
     chosen = _draw(rng, buyers, settings.customers_per_window)
     few = _draw(rng, quiet, max(20, round(_QUIET * len(chosen))))
-    parts = [(batch, _labels(batch, wanted)) for batch in moment.batches(np.concatenate([chosen, few]))]
-    buyer_weight, quiet_weight = len(buyers) / len(chosen), len(quiet) / max(len(few), 1)
-    customer = np.concatenate([batch.customers[batch.row] for batch, _ in parts])
-    count = np.bincount(_place(customer, np.concatenate([chosen, few])), minlength=len(chosen) + len(few))
-    of_buyers = int(count[: len(chosen)].sum())
-    weight = np.full(len(customer), quiet_weight, np.float32)
-    weight[:of_buyers] = buyer_weight
-    values = np.concatenate([batch.values for batch, _ in parts])
-    label = np.concatenate([found for _, found in parts])
-    return Samples(values, label, count[: len(chosen)], weight, customer, parts[0][0].names)
+    parts = []
+    for drawn, stands_for in ((chosen, len(buyers) / len(chosen)), (few, len(quiet) / max(len(few), 1))):
+        for batch in moment.batches(drawn):
+            kept, weight = _thinned(batch, settings.tail_share, rng)
+            parts.append((batch, _labels(batch, wanted)[kept], kept, weight * np.float32(stands_for)))
+    of_buyers = [batch.row[kept] for batch, _, kept, _ in parts if np.isin(batch.customers[0], chosen)]
+    return Samples(
+        np.concatenate([batch.values[kept] for batch, _, kept, _ in parts]),
+        np.concatenate([label for _, label, _, _ in parts]),
+        np.concatenate([np.unique(row, return_counts=True)[1] for row in of_buyers]),
+        np.concatenate([weight for _, _, _, weight in parts]),
+        np.concatenate([batch.customers[batch.row[kept]] for batch, _, kept, _ in parts]),
+        parts[0][0].names,
+    )
 
 
-def _place(customer: Times, order: Times) -> Times:
-    """Each customer's place in ``order``."""
-    sort = np.argsort(order)
-    return np.asarray(sort[np.searchsorted(order[sort], customer)])
+def _thinned(batch: Batch, share: float, rng: np.random.Generator) -> tuple[NDArray[np.bool_], NDArray[np.float32]]:
+    """Which rows to learn from, whatever their label, and the weights of those kept: all but a share of the tail."""
+    place = {name: n for n, name in enumerate(batch.names)}
+    ranks = batch.values[:, [place[name] for name in _TAIL]]
+    tail = (batch.values[:, place["bought"]] == 0) & (ranks.min(axis=1) >= _TAIL_FROM)
+    kept = ~tail | (rng.random(len(tail)) < share)
+    return kept, np.where(tail[kept], 1 / share, 1.0).astype(np.float32)
 
 
 def _labels(batch: Batch, wanted: Times) -> NDArray[np.float32]:
@@ -131,12 +141,11 @@ def standard(row: Times, values: NDArray[Any], count: int) -> Floats:
     return np.divide(centred, spread, out=np.zeros(len(row)), where=spread > 1e-12)
 
 
-def _parameters(settings: PurchaseSettings, seed: int) -> dict[str, Any]:
+def _parameters(rows: list[Samples], settings: PurchaseSettings, seed: int) -> dict[str, Any]:
+    # a leaf of few rows learns single customers by heart
+    least = min(300, max(20, sum(len(part.label) for part in rows) // 2000))
     return {
-        "learning_rate": settings.learning_rate,
-        "num_leaves": settings.leaves,
-        "min_data_in_leaf": 100,
-        "feature_fraction": 0.5,
+        "min_data_in_leaf": least,
         "bagging_fraction": 0.5,
         "bagging_freq": 1,
         "lambda_l2": 5.0,
@@ -158,9 +167,15 @@ def _ranker(rows: list[Samples], settings: PurchaseSettings, nth: int) -> lgb.Bo
         group=np.concatenate([part.group for part in rows]),
         params={"max_bin": 63},
     )
-    given = {"objective": "lambdarank", "lambdarank_truncation_level": 30}
-    parameters = _parameters(settings, settings.seed * 1000 + nth)
-    return _plain(lgb.train(parameters | given, data, settings.rounds))
+    given = {
+        "objective": "lambdarank",
+        "lambdarank_truncation_level": 30,
+        "learning_rate": settings.learning_rate,
+        "num_leaves": settings.leaves,
+        "feature_fraction": 0.3,
+    }
+    parameters = _parameters(rows, settings, settings.seed * 1000 + nth)
+    return _plain(lgb.train(parameters | given, data, _rounds(rows, settings.rounds)))
 
 
 def _classifier(rows: list[Samples], settings: PurchaseSettings) -> lgb.Booster:
@@ -171,9 +186,9 @@ def _classifier(rows: list[Samples], settings: PurchaseSettings) -> lgb.Booster:
         weight=np.concatenate([np.where(_held_out(part), 0.0, part.weight) for part in rows]),
         params={"max_bin": 63},
     )
-    return _plain(
-        lgb.train(_parameters(settings, settings.seed * 1000 + 999) | {"objective": "binary"}, data, settings.rounds)
-    )
+    given = {"objective": "binary", "learning_rate": 0.07, "num_leaves": 31, "feature_fraction": 0.5}
+    parameters = _parameters(rows, settings, settings.seed * 1000 + 999)
+    return _plain(lgb.train(parameters | given, data, _rounds(rows, settings.classifier_rounds)))
 
 
 def _calibrator(rows: list[Samples], classifier: lgb.Booster) -> Platt:
@@ -188,6 +203,11 @@ def _calibrator(rows: list[Samples], classifier: lgb.Booster) -> Platt:
             label.append(part.label[held])
             weight.append(part.weight[held])
     return Platt.fit(np.concatenate(margin), np.concatenate(label), np.concatenate(weight))
+
+
+def _rounds(rows: list[Samples], most: int) -> int:
+    """Fewer trees where there is less to learn from."""
+    return int(min(most, max(40, sum(part.label.sum() for part in rows) / 20)))
 
 
 def _held_out(part: Samples) -> NDArray[np.bool_]:

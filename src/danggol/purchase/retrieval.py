@@ -217,7 +217,7 @@ def our_scorers(settings: PurchaseSettings, content: Content) -> list[Scorer]:
         NextPurchases("next_new", most, days=14, step=14, moments=5, fade=0.7, ridge=2000, only_new=True),
         NextPurchases("next_any", most, days=30, step=15, moments=6, fade=0.85, ridge=100, half_life=90),
         Neighbours(settings.neighbours),
-        ALS(32, sweeps=4),
+        ALS(48),
         content,
     ]
 

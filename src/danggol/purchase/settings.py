@@ -15,7 +15,7 @@ class PurchaseSettings(Settings):
     window_step_days: float = Field(default=10, gt=0, le=366, description="days between those moments")
     shortest_history_days: float = Field(default=30, ge=0, description="history that a moment needs before it")
     customers_per_window: int = Field(
-        default=2500, ge=10, description="customers a moment is learnt from, drawn beyond that"
+        default=2000, ge=10, description="customers a moment is learnt from, drawn beyond that"
     )
     candidates: int = Field(
         default=40, ge=5, le=1000, description="products taken from each scorer, beside the own history"
@@ -29,9 +29,11 @@ class PurchaseSettings(Settings):
     neighbours: int = Field(
         default=4000, ge=10, description="recent customers that a customer is compared with, at most"
     )
-    rounds: int = Field(default=250, ge=1, le=5000, description="trees of each ranker")
-    learning_rate: float = Field(default=0.05, gt=0, le=1)
-    leaves: int = Field(default=31, ge=2, le=1024)
+    rounds: int = Field(default=300, ge=1, le=5000, description="trees of each ranker, at most")
+    learning_rate: float = Field(default=0.1, gt=0, le=1, description="of the rankers")
+    leaves: int = Field(default=15, ge=2, le=1024, description="of a ranker's tree")
+    classifier_rounds: int = Field(default=200, ge=1, le=5000, description="trees of the classifier, at most")
+    tail_share: float = Field(default=0.33, gt=0, le=1, description="share of unlikely candidates that are learnt from")
     rankers: int = Field(default=1, ge=1, le=20, description="rankers with different seeds that are averaged")
     stored_scores: int = Field(
         default=50, ge=1, le=1000, description="products a customer whose probability is written"
