@@ -191,8 +191,10 @@ class ALS:
         rows, size = counts.shape[0], self.factors
         out = np.zeros((rows, size), np.float32)
         shared = (fixed.T @ fixed + self.penalty * np.eye(size)).astype(np.float32)
-        for start in range(0, rows, _BLOCK):
-            part = counts[start : start + _BLOCK]
+        some = np.flatnonzero(np.diff(counts.indptr))
+        for start in range(0, len(some), _BLOCK):
+            chosen = some[start : start + _BLOCK]
+            part = counts[chosen]
             weight = part * np.float32(self.confidence)
             normal = np.zeros((part.shape[0], size * size), np.float32)
             for other in range(0, len(fixed), _BLOCK):
@@ -201,7 +203,7 @@ class ALS:
                 normal += weight[:, other : other + _BLOCK] @ squares
             wanted = np.asarray(weight @ fixed + (part > 0).astype(np.float32) @ fixed)
             solved = np.linalg.solve(normal.reshape(-1, size, size) + shared, wanted[:, :, None])
-            out[start : start + _BLOCK] = solved[:, :, 0]
+            out[chosen] = solved[:, :, 0]
         return out
 
     def score(self, customers: Rows) -> Scores:

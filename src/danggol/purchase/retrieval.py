@@ -17,6 +17,9 @@ from danggol.purchase.history import History, Matrix
 from danggol.purchase.samples import Times
 from danggol.purchase.settings import PurchaseSettings
 
+_ROOM = 6000
+"""Products whose cosines with one another are kept between moments: the square of it, times 4 bytes."""
+
 
 class Content:
     """How alike products are in words and groups: cosine of TF-IDF over the tokens of title, category and brand."""
@@ -25,6 +28,7 @@ class Content:
 
     def __init__(self, products: pl.DataFrame, halved_by: float = 3.0) -> None:
         self.tokens = token_matrix(products)
+        self._alike: Scores | None = None
         self.halved_by = halved_by
 
     def fit(self, history: History) -> Self:
@@ -34,6 +38,14 @@ class Content:
         self._profile = sp.csr_matrix(profile, dtype=np.float32)
         self._by_token = self.tokens.T.tocsr()
         return self
+
+    def alike(self, products: NDArray[np.integer[Any]]) -> Scores:
+        """Cosines of these products, (n, n); those of all products are kept where they take little room."""
+        if self.tokens.shape[0] > _ROOM:
+            return gram(self.tokens[products].T.tocsr())
+        if self._alike is None:
+            self._alike = gram(self.tokens.T.tocsr())
+        return np.asarray(self._alike[np.ix_(products, products)])
 
     def score(self, customers: Rows) -> Scores:
         """Scores (n, products)."""
@@ -60,14 +72,13 @@ def token_matrix(products: pl.DataFrame) -> Matrix:
 class ContentEASE(EASE):
     """EASE whose Gram matrix also counts shared words: ``X'X + words T T'``, T the TF-IDF rows of the products."""
 
-    def __init__(self, tokens: Matrix, max_products: int, ridge: float = 300.0, words: float = 20.0) -> None:
+    def __init__(self, content: Content, max_products: int, ridge: float = 300.0, words: float = 20.0) -> None:
         super().__init__(ridge, max_products)
-        self._tokens, self.words = tokens, words
+        self._content, self.words = content, words
 
     def weights(self, history: History, rows: Matrix) -> Scores:  # noqa: ARG002
         """Closed form, as EASE."""
-        tokens = self._tokens[self.kept]
-        return ease(gram(rows) + self.words * gram(tokens.T.tocsr()), self.ridge)
+        return ease(gram(rows) + np.float32(self.words) * self._content.alike(self.kept), self.ridge)
 
 
 class Rising:
@@ -209,7 +220,7 @@ class Neighbours:
 def our_scorers(settings: PurchaseSettings, content: Content) -> list[Scorer]:
     """The scorers that make candidates and features."""
     most = settings.max_products
-    fitted = ContentEASE(content.tokens, most)
+    fitted = ContentEASE(content, most)
     return [
         fitted,
         Rising("rising", fitted),
@@ -217,7 +228,7 @@ def our_scorers(settings: PurchaseSettings, content: Content) -> list[Scorer]:
         NextPurchases("next_new", most, days=14, step=14, moments=5, fade=0.7, ridge=2000, only_new=True),
         NextPurchases("next_any", most, days=30, step=15, moments=6, fade=0.85, ridge=100, half_life=90),
         Neighbours(settings.neighbours),
-        ALS(48),
+        ALS(32, sweeps=3),
         content,
     ]
 
