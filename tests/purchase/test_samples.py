@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import numpy as np
 import polars as pl
 import pytest
-from tests.purchase.conftest import events
+from tests.purchase.conftest import START, events
 
 from danggol.errors import DataError, UsageError
 from danggol.purchase.samples import DAY, as_datetime, moment, read, span
@@ -45,6 +45,16 @@ def test_reading_until_a_moment_equals_cutting_there(shop: Shop) -> None:
     for name in ("ts", "quantity", "price"):
         np.testing.assert_array_equal(getattr(cut.lines, name), getattr(whole.lines, name))
     assert cut.last < at
+
+
+def test_a_country_that_was_not_stated_is_that_of_the_first_event(make_shop) -> None:  # type: ignore[no-untyped-def]
+    rows = events(4).with_columns(
+        pl.when(pl.col("ts") > START.replace(month=3)).then(pl.lit("FR")).otherwise(pl.col("country")).alias("country")
+    )
+    shop = make_shop(rows, customers=pl.DataFrame())
+    early, late = read(shop, moment(shop, "2024-02-15")), read(shop)
+    for customer, country in early.customers.iter_rows():
+        assert late.customers.filter(pl.col("customer_id") == customer)["country"][0] == country
 
 
 def test_span_is_that_of_known_customers_purchases(shop: Shop) -> None:

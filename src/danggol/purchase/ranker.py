@@ -174,7 +174,7 @@ def _ranker(rows: list[Samples], settings: PurchaseSettings, nth: int) -> lgb.Bo
         "num_leaves": settings.leaves,
         "feature_fraction": 0.3,
     }
-    parameters = _parameters(rows, settings, settings.seed * 1000 + nth)
+    parameters = _parameters(rows, settings, _seed(settings, nth))
     return _plain(lgb.train(parameters | given, data, _rounds(rows, settings.rounds)))
 
 
@@ -187,7 +187,7 @@ def _classifier(rows: list[Samples], settings: PurchaseSettings) -> lgb.Booster:
         params={"max_bin": 63},
     )
     given = {"objective": "binary", "learning_rate": 0.07, "num_leaves": 31, "feature_fraction": 0.5}
-    parameters = _parameters(rows, settings, settings.seed * 1000 + 999)
+    parameters = _parameters(rows, settings, _seed(settings, 999))
     return _plain(lgb.train(parameters | given, data, _rounds(rows, settings.classifier_rounds)))
 
 
@@ -203,6 +203,11 @@ def _calibrator(rows: list[Samples], classifier: lgb.Booster) -> Platt:
             label.append(part.label[held])
             weight.append(part.weight[held])
     return Platt.fit(np.concatenate(margin), np.concatenate(label), np.concatenate(weight))
+
+
+def _seed(settings: PurchaseSettings, nth: int) -> int:
+    """A seed of its own for each booster, as LightGBM takes them: below 2 ** 31."""
+    return (settings.seed * 1000 + nth) % 2**31
 
 
 def _rounds(rows: list[Samples], most: int) -> int:

@@ -22,7 +22,10 @@ _ROOM = 6000
 
 
 class Content:
-    """How alike products are in words and groups: cosine of TF-IDF over the tokens of title, category and brand."""
+    """How alike products are in words and groups: cosine of TF-IDF over the tokens of title, category and brand.
+
+    A shop's table of products bears no times of change, so its words are taken as they are.
+    """
 
     name = "content"
 

@@ -1,6 +1,7 @@
--- Every customer known before a moment, with a country: the stated one, else that of the latest event before the moment.
+-- Every customer known before a moment, with a country: the stated one, else that of the first event, which no later one
+-- can change.
 WITH seen AS (
-    SELECT customer_id, arg_max(country, epoch_us(ts)) AS country
+    SELECT customer_id, arg_min(country, epoch_us(ts)) AS country
     FROM events
     WHERE customer_id IS NOT NULL AND country IS NOT NULL AND epoch_us(ts) < $until
     GROUP BY customer_id
