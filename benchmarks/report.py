@@ -54,7 +54,7 @@ def main() -> None:
             f"## {script.stem}\n",
             f"`python benchmarks/{script.name}`\n",
             f"```text\n{table}\n```\n",
-            f"```json\n{json.dumps(figures, indent=1)}\n```\n",
+            f"```json\n{json.dumps(figures)}\n```\n",
         ]
     page = "\n".join(parts)
     if given.only:
