@@ -11,7 +11,7 @@ class PurchaseSettings(Settings):
     """Settings of the purchase model; all times in days."""
 
     horizon_days: float = Field(default=30, gt=0, le=366, description="how far ahead purchases are predicted")
-    windows: int = Field(default=12, ge=1, le=60, description="past moments that the model learns from")
+    windows: int = Field(default=8, ge=1, le=60, description="past moments that the model learns from")
     window_step_days: float = Field(default=10, gt=0, le=366, description="days between those moments")
     shortest_history_days: float = Field(default=30, ge=0, description="history that a moment needs before it")
     customers_per_window: int = Field(
