@@ -88,6 +88,16 @@ def test_a_killed_write_shows_the_old_tables_or_the_new(shop: Shop, fault: str) 
 
 
 @pytest.mark.parametrize("stage", STAGES)
+def test_opening_a_shop_after_a_kill_shows_tables_and_files_that_agree(shop: Shop, stage: str) -> None:
+    killed = child(shop, FAULTS[stage] + "\nwrite(2)")
+    killed.communicate(timeout=60)
+    decided = stage in STAGES[STAGES.index("journal written") :]
+    opened = Shop.open(shop.path)
+    assert state(opened) == (("22", "c2") if decided else ("11", "c1"))
+    assert (shop.path / "images/x.txt").read_text() == ("2" if decided else "1")
+
+
+@pytest.mark.parametrize("stage", STAGES)
 def test_an_exception_while_publishing_leaves_the_old_tables_or_the_new(
     shop: Shop, stage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

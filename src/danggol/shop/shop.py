@@ -131,7 +131,9 @@ class Shop:
             raise DataError(f"{root / 'shop.toml'} has the format {made!r}; write format = {FORMAT}")
         if made > FORMAT:
             raise DataError(f"the shop {root} was made by a newer danggol; install that version to open it")
-        return cls(root, ShopConfig.of(values), wait_s=wait_s)
+        shop = cls(root, ShopConfig.of(values), wait_s=wait_s)
+        shop.versions.settle()
+        return shop
 
     def configure(self, **changes: Any) -> None:
         """Change what ``shop.toml`` holds."""

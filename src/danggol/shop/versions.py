@@ -14,7 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -212,6 +212,12 @@ class Versions:
                 shutil.rmtree(version)
                 versions += 1
         return versions, size
+
+    def settle(self) -> None:
+        """Finish what a killed writer had decided, so that tables and files agree; leave a live writer be."""
+        if self.journal.exists():
+            with suppress(OSError, Timeout, DataError), FileLock(self.root / ".lock").acquire(timeout=0):
+                self.finish()
 
     @contextmanager
     def locked(self, verb: str, wait_s: float) -> Iterator[None]:
