@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
@@ -283,6 +282,4 @@ def purchase_predict(
 
 def main() -> None:
     """Run the command line."""
-    # Threads that wait should sleep: on a busy machine spinning ones make training many times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     raise SystemExit(run_app(app))

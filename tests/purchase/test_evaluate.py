@@ -10,6 +10,7 @@ from tests.purchase.conftest import events
 from danggol.errors import DataError, UsageError
 from danggol.metrics import auc, average_precision
 from danggol.purchase import Evaluation, PurchaseSettings, evaluate
+from danggol.purchase.baselines import Popularity
 from danggol.purchase.evaluate import METRICS, OURS, PARTS, _values
 from danggol.shop import Shop
 
@@ -102,3 +103,15 @@ def test_a_shop_of_one_customer_is_measured_or_refused_in_words(make_shop, setti
         assert len(evaluate(shop, None, 14, settings).frame(draws=10)) > 0
     except DataError as error:
         assert "\n" not in str(error)
+
+
+def test_a_model_of_ones_own_is_measured_beside_ours(shop: Shop, settings: PurchaseSettings) -> None:
+    class Mine(Popularity):
+        name = "mine"
+
+        def __init__(self) -> None:
+            self.days, self.by_country = 30, False
+
+    found = evaluate(shop, CUT, 14, settings, extra=[Mine()])
+    assert set(found.values) == MODELS | {"mine"}
+    assert found.mean("mine", "auc") == found.mean("popularity", "auc")

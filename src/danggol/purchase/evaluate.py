@@ -148,10 +148,10 @@ def peers(settings: PurchaseSettings) -> list[Scorer]:
 
 
 class Blended(Blend):
-    """ALS that is fitted already, blended with the personal frequency."""
+    """A scorer that is fitted already, blended with the personal frequency."""
 
-    def __init__(self, als: ALS, share: float = 0.35) -> None:
-        super().__init__(als, Frequency(), share)
+    def __init__(self, fitted: Scorer, share: float = 0.35) -> None:
+        super().__init__(fitted, Frequency(), share)
 
     def fit(self, history: History) -> Blended:
         """Fit the frequency only."""
@@ -165,11 +165,12 @@ def evaluate(
     days: float | None = None,
     settings: PurchaseSettings | None = None,
     seeds: Sequence[int] = (0,),
+    extra: Sequence[Scorer] = (),
 ) -> Evaluation:
     """Fit on everything before ``until``, measure on the ``days`` after it (the horizon if not said).
 
-    ``until``: the last day that leaves ``days`` of purchases if not said. Each seed trains ours anew; the baselines are
-    fitted once. DataError where no customer with a past bought after the cut.
+    ``until``: the last day that leaves ``days`` of purchases if not said. Each seed trains ours anew; the baselines and
+    the ``extra`` models beside them are fitted once. DataError where no customer with a past bought after the cut.
     """
     chosen = settings or PurchaseSettings()
     length = chosen.horizon_days if days is None else days
@@ -182,7 +183,7 @@ def evaluate(
     if cut is None:
         cut = default_cut(shop, first, last, length)
     purchases = read(shop, cut + round(length * DAY))
-    return evaluate_purchases(purchases, cut, chosen, seeds)
+    return evaluate_purchases(purchases, cut, chosen, seeds, extra)
 
 
 def default_cut(shop: Shop, first: int, last: int, days: float) -> int:
@@ -199,7 +200,11 @@ def default_cut(shop: Shop, first: int, last: int, days: float) -> int:
 
 
 def evaluate_purchases(
-    purchases: Purchases, cut: int, settings: PurchaseSettings, seeds: Sequence[int] = (0,)
+    purchases: Purchases,
+    cut: int,
+    settings: PurchaseSettings,
+    seeds: Sequence[int] = (0,),
+    extra: Sequence[Scorer] = (),
 ) -> Evaluation:
     """The same for purchases that were read already and reach to the end of the test."""
     wanted = targets(purchases, cut, settings.horizon_days)
@@ -216,9 +221,10 @@ def evaluate_purchases(
     found = Evaluation(cut, settings.horizon_days, int(purchases.last), places)
     truth = _Truth(past, cut, wanted, testers)
     _ours(found, truth, past, cut, settings, seeds)
-    with stage("baselines", len(peers(settings))) as under_way:
+    compared = [*peers(settings), *extra]
+    with stage("baselines", len(compared)) as under_way:
         history = History(past, cut)
-        for peer in peers(settings):
+        for peer in compared:
             under_way.say(peer.name)
             fitted = peer.fit(history)
             width = max(1, min(settings.chunk, 12_000_000 // max(size, 1)))

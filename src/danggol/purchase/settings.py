@@ -43,4 +43,4 @@ class PurchaseSettings(Settings):
     )
     chunk: int = Field(default=1000, ge=1, description="customers scored at once")
     threads: int = Field(default=0, ge=0, description="threads; 0: as many as there are cores, 4 at most")
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**32, description="seed of everything random")
