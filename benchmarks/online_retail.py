@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from peers import extra_peers
 
 from danggol.purchase import Evaluation, PurchaseSettings, evaluate
 from danggol.shop import Shop
 from danggol.shop.sources import import_source
+from peers import extra_peers
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "purchase" / "online_retail"
 CUTS = ("2011-09-10", "2011-10-10", "2011-11-09")
