@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from danggol.twin import Market
+from danggol.twin import MarketFile
 from danggol.twin.choice import choose, due, logistic, offer_terms, settle, utility
 from danggol.twin.lists import MEMORY, Habits, Visits, draw_visits, seasons, show
 from danggol.twin.offers import Terms, calendar_table, make_rates, traffic
@@ -9,14 +9,14 @@ from danggol.twin.people import TERMS
 from danggol.twin.simulate import World
 
 
-def _with(name: str, **changes: object) -> Market:
+def _with(name: str, **changes: object) -> MarketFile:
     """A market with some parameters changed, as ``section__name=value``."""
-    market = Market.load(name)
+    market = MarketFile.load(name)
     values = market.parameters.model_dump()
     for path, value in changes.items():
         section, parameter = path.split("__")
         values[section][parameter] = value
-    return Market(type(market.parameters)(**values), "changed")
+    return MarketFile(type(market.parameters)(**values), "changed")
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +93,7 @@ def test_the_pilot_sets_the_conversion_that_the_market_asks_for():
 def test_people_answer_to_the_terms_of_an_offer_as_their_sensitivities_say():
     from sklearn.linear_model import LogisticRegression
 
-    world = World(Market.load("small"), 1, 4.0, "KRW")
+    world = World(MarketFile.load("small"), 1, 4.0, "KRW")
     offers, bought = [], []
     for week in range(8):
         rng = np.random.default_rng(week)
@@ -170,7 +170,7 @@ def test_the_intercept_is_found_for_extreme_utilities(world):
 
 
 def test_terms_change_within_their_bounds_and_the_sales_bring_reductions_and_visits():
-    world = World(Market.load("small"), 0, 1.0, "KRW")
+    world = World(MarketFile.load("small"), 0, 1.0, "KRW")
     terms = Terms(world.parameters, world.goods, world.clock, 0)
     reduced = []
     for week in range(world.clock.weeks):

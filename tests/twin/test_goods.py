@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from danggol.twin import Market
+from danggol.twin import MarketFile
 from danggol.twin.clock import Clock
 from danggol.twin.goods import BACKGROUNDS, image_path, make_goods, products_table
 from danggol.twin.pictures import PALETTE, draw_pictures
@@ -27,7 +27,7 @@ ASIAN = r"[\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7af]"
 
 @pytest.fixture(scope="module")
 def parameters():
-    return Market.load("default").parameters
+    return MarketFile.load("default").parameters
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from danggol.errors import UsageError
-from danggol.twin import Market
+from danggol.twin import MarketFile
 from danggol.twin.market import names
 from danggol.twin.toml_lines import line_of
 
@@ -51,7 +51,7 @@ def test_a_broken_file_is_refused_with_the_line_and_the_reason(tmp_path: Path, o
     path = tmp_path / "broken.toml"
     path.write_text(text, "utf8")
     with pytest.raises(UsageError) as refused:
-        Market.load(path)
+        MarketFile.load(path)
     said = str(refused.value)
     where = re.match(rf"{re.escape(str(path))}, line (\d+): ", said)
     assert where, said
@@ -78,23 +78,23 @@ def test_a_file_on_a_base_is_refused_with_the_line_and_the_reason(tmp_path: Path
     path = tmp_path / "market.toml"
     path.write_text(text, "utf8")
     with pytest.raises(UsageError) as refused:
-        Market.load(path)
+        MarketFile.load(path)
     assert reason in str(refused.value)
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path):
     with pytest.raises(UsageError, match="'smal' is no market; did you mean 'small'"):
-        Market.load("smal")
+        MarketFile.load("smal")
     with pytest.raises(UsageError, match="cannot read the market file"):
-        Market.load(tmp_path / "none.toml")
+        MarketFile.load(tmp_path / "none.toml")
     latin = tmp_path / "latin.toml"
     latin.write_bytes("format = 1\nname = 'Größe'\n".encode("latin-1"))
     with pytest.raises(UsageError, match=r"line 2: the file is not UTF-8"):
-        Market.load(latin)
+        MarketFile.load(latin)
 
 
 def test_the_markets_of_the_package_load_and_differ():
-    markets = {name: Market.load(name) for name in names()}
+    markets = {name: MarketFile.load(name) for name in names()}
     assert {"default", "small"} <= set(markets)
     assert all(name == market.name for name, market in markets.items())
     assert len({market.digest for market in markets.values()}) == len(markets)
@@ -103,7 +103,7 @@ def test_the_markets_of_the_package_load_and_differ():
 
 
 def test_a_base_gives_what_a_file_leaves_out_and_countries_are_replaced_as_a_whole():
-    small, default = Market.load("small").parameters, Market.load("default").parameters
+    small, default = MarketFile.load("small").parameters, MarketFile.load("default").parameters
     assert small.choice == default.choice
     assert small.goods.sellers == 8
     assert "SE" not in small.countries
@@ -124,7 +124,7 @@ def test_every_parameter_has_a_comment_with_its_meaning():
 def test_the_documentation_names_every_parameter():
     page = Path(__file__).parents[2] / "docs" / "twin.md"
     written = page.read_text("utf8")
-    sections = Market.load("default").parameters.model_dump()
+    sections = MarketFile.load("default").parameters.model_dump()
     names = {name for section in sections.values() if isinstance(section, dict) for name in section}
     names |= set(sections["goods"]["category"][0]) | set(sections["offers"]["sale"][0])
     names -= set(sections["countries"])

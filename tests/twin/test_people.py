@@ -5,7 +5,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from danggol.twin import Market
+from danggol.twin import MarketFile
 from danggol.twin.clock import Clock
 from danggol.twin.countries import DIMENSIONS, countries, standard_scores
 from danggol.twin.people import TERMS, country_weights, make_people
@@ -14,7 +14,7 @@ from danggol.twin.simulate import World
 
 @pytest.fixture(scope="module")
 def parameters():
-    return Market.load("default").parameters
+    return MarketFile.load("default").parameters
 
 
 def test_the_scores_are_those_of_the_published_table(shared_data: Path):
@@ -39,7 +39,7 @@ def test_scores_are_standardised_over_the_table_whichever_countries_a_market_has
 
 
 def test_the_truth_file_holds_what_the_market_file_says(small):
-    parameters = Market.load("small").parameters
+    parameters = MarketFile.load("small").parameters
     truth = pl.read_parquet(small.truth("country_sensitivities"))
     scores = pl.read_parquet(small.truth("countries"))
     joined = truth.join(scores, on="country")
@@ -87,14 +87,14 @@ def test_countries_ages_and_visits_are_as_the_market_says(parameters):
 
 
 def test_a_country_weighs_the_terms_the_same_in_whichever_market_it_is(parameters):
-    small = Market.load("small").parameters
+    small = MarketFile.load("small").parameters
     here, there = country_weights(parameters, 9), country_weights(small, 9)
     for code in small.countries:
         assert np.array_equal(here.value[here.codes.index(code)], there.value[there.codes.index(code)])
 
 
 def test_nobody_comes_before_joining_or_after_leaving():
-    world = World(Market.load("small"), 2, 1.0, "KRW")
+    world = World(MarketFile.load("small"), 2, 1.0, "KRW")
     people = world.people
     index = {one: number for number, one in enumerate(people.ids)}
     for week in range(world.clock.weeks):

@@ -7,7 +7,7 @@ from PIL import Image
 
 from danggol.errors import UsageError
 from danggol.shop import Shop
-from danggol.twin import Market, simulate
+from danggol.twin import MarketFile, simulate
 from danggol.twin.simulate import World
 from danggol.twin.truth import Transparency
 
@@ -165,7 +165,7 @@ def _auc(score: np.ndarray, outcome: np.ndarray) -> float:
 
 @pytest.mark.parametrize(("market", "seed", "scale"), [("small", 7, 2.0), ("default", 0, 0.2), ("default", 3, 0.2)])
 def test_moments_of_other_seeds_and_sizes_are_those_of_a_shop(market, seed, scale):
-    world, seen = World(Market.load(market), seed, scale, "KRW"), Transparency()
+    world, seen = World(MarketFile.load(market), seed, scale, "KRW"), Transparency()
     orders, bought = [], []
     for week in range(world.clock.weeks):
         rows, _ = world.step(week)
@@ -271,12 +271,12 @@ EXTREMES = {
 
 @pytest.mark.parametrize("extreme", list(EXTREMES))
 def test_any_market_within_the_ranges_runs_and_passes_every_check(tmp_path, extreme):
-    values = Market.load("small").parameters.model_dump()
+    values = MarketFile.load("small").parameters.model_dump()
     values["size"] |= {"customers": 60, "products": 40, "weeks": 3}
     for path, value in EXTREMES[extreme].items():
         section, name = path.split(".")
         values[section][name] = value
-    figures = simulate(tmp_path / "shop", Market(type(Market.load("small").parameters)(**values), "extreme"))
+    figures = simulate(tmp_path / "shop", MarketFile(type(MarketFile.load("small").parameters)(**values), "extreme"))
     assert set(figures["tables"]) == TABLES
     assert Shop.open(tmp_path / "shop").check() == []
 

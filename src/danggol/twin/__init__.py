@@ -1,6 +1,6 @@
 """A simulated market whose truth is known, as the tables of a shop."""
 
-from danggol.twin.market import Market
+from danggol.twin.market import MarketFile
 from danggol.twin.simulate import simulate
 
-__all__ = ["Market", "simulate"]
+__all__ = ["MarketFile", "simulate"]

@@ -27,8 +27,8 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Market:
-    """A market: its parameters and the digest of what they say."""
+class MarketFile:
+    """A market file: its parameters and the digest of what they say."""
 
     parameters: Parameters
     digest: str

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from danggol.settings import Settings
+from danggol.twin import sections
 from danggol.twin.countries import countries, currencies
 from danggol.twin.words import CATEGORIES, LANGUAGES
 
@@ -273,6 +274,19 @@ class Parameters(Settings):
     visits: Visits
     choice: Choice
     returns: Returns
+    fulfilment: sections.Fulfilment
+    reviews: sections.Reviews
+    leaving: sections.Leaving
+    trends: sections.Trends
+    social: sections.Social
+    broadcasts: sections.Broadcasts
+    signals: sections.Signals
+    shock: list[sections.Shock]
+    stock: sections.Stock
+    copies: sections.Copies
+    campaigns: sections.Campaigns
+    curation: sections.Curation
+    confounding: sections.Confounding
 
     @field_validator("countries")
     @classmethod

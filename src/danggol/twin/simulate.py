@@ -21,7 +21,7 @@ from danggol.twin.countries import currencies
 from danggol.twin.goods import images_table, make_goods, products_table
 from danggol.twin.journal import Journal, Week
 from danggol.twin.lists import Habits, draw_visits, seasons, show
-from danggol.twin.market import Market
+from danggol.twin.market import MarketFile
 from danggol.twin.offers import Terms, calendar_table, fx_table, make_rates, traffic
 from danggol.twin.people import customers_table, make_people
 from danggol.twin.pictures import draw_pictures
@@ -33,7 +33,7 @@ _PILOT_VISITS = 20_000
 class World:
     """A market under way: its people, goods and terms, and what has happened so far."""
 
-    def __init__(self, market: Market, seed: int, scale: float, reporting: str) -> None:
+    def __init__(self, market: MarketFile, seed: int, scale: float, reporting: str) -> None:
         self.parameters, self.seed = market.parameters, seed
         self.clock = Clock.of(self.parameters)
         self.people = make_people(self.parameters, self.clock, seed, scale)
@@ -75,7 +75,7 @@ class World:
 
 def simulate(
     shop: Shop | str | Path,
-    market: str | Path | Market = "default",
+    market: str | Path | MarketFile = "default",
     seed: int = 0,
     scale: float = 1.0,
     *,
@@ -92,7 +92,7 @@ def simulate(
     if not 0 < scale <= 1000 or not 0 <= seed < 2**32:
         raise UsageError(f"scale must lie above 0 and up to 1000, and seed in 0 to 4294967295; got {scale} and {seed}")
     began = time.perf_counter()
-    chosen = market if isinstance(market, Market) else Market.load(market)
+    chosen = market if isinstance(market, MarketFile) else MarketFile.load(market)
     place = shop if isinstance(shop, Shop) else _shop(Path(shop), chosen)
     emptied = _make_room(place, replace)
     with stage("simulating", total=chosen.parameters.size.weeks) as under_way:
@@ -112,7 +112,7 @@ def simulate(
     }
 
 
-def _shop(path: Path, market: Market) -> Shop:
+def _shop(path: Path, market: MarketFile) -> Shop:
     if (path / "shop.toml").exists():
         return Shop.open(path)
     settings = market.parameters.shop
@@ -137,7 +137,7 @@ def _make_room(shop: Shop, replace: bool) -> set[str]:
     return set(there)
 
 
-def _write(run: Run, world: World, market: Market, seed: int, scale: float, under_way: Stage) -> dict[str, Any]:
+def _write(run: Run, world: World, market: MarketFile, seed: int, scale: float, under_way: Stage) -> dict[str, Any]:
     """Write every table, picture and truth file of the market."""
     rows = {
         "customers": customers_table(world.people),

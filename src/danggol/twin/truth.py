@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from danggol.twin.choice import Level
 from danggol.twin.countries import DIMENSIONS, countries, standard_scores
 from danggol.twin.goods import BACKGROUNDS, Goods
-from danggol.twin.market import Market
+from danggol.twin.market import MarketFile
 from danggol.twin.people import TERMS, CountryWeights, People
 from danggol.twin.words import CATEGORIES, COLORS, MATERIALS, PATTERNS
 from danggol.version import __version__
@@ -77,7 +77,7 @@ def parquet(frame: pl.DataFrame) -> bytes:
     return rows.bytes()
 
 
-def market_json(market: Market, seed: int, scale: float, level: Level) -> bytes:
+def market_json(market: MarketFile, seed: int, scale: float, level: Level) -> bytes:
     """Every parameter, the seed, and the level that the pilot week set."""
     said = {
         "market": market.name,
@@ -134,7 +134,7 @@ def customers_frame(people: People) -> pl.DataFrame:
     )
 
 
-def products_frame(goods: Goods, market: Market) -> pl.DataFrame:
+def products_frame(goods: Goods, market: MarketFile) -> pl.DataFrame:
     """What each product is, whether or not the seller says so."""
     names = [category.name for category in market.parameters.goods.category]
     looks = [BACKGROUNDS[kind] if kind >= 0 else None for kind in goods.backgrounds[:, 1]]
