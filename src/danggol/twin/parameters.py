@@ -274,7 +274,7 @@ class Parameters(Settings):
     visits: Visits
     choice: Choice
     returns: Returns
-    fulfilment: sections.Fulfilment
+    delivery: sections.Delivery
     reviews: sections.Reviews
     leaving: sections.Leaving
     trends: sections.Trends

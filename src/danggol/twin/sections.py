@@ -41,7 +41,7 @@ class Rates(Settings):
     service: Share
 
 
-class Fulfilment(Settings):
+class Delivery(Settings):
     """Deliveries, and how pleased people are."""
 
     delay_sd: Annotated[float, Field(ge=0, le=1.5)]
