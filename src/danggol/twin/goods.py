@@ -2,7 +2,8 @@
 
 A product's style is a unit-variance vector of which ``content_share`` is carried by its brand, colour, pattern and
 material (so that a title or a picture tells of it); the rest shows only in what people buy. Products are ordered by
-category, because lists are drawn from slices of categories.
+category, because lists are drawn from slices of categories. Some listings are
+copies of others (:mod:`danggol.twin.copies`): the same product, listed again.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from danggol.twin.clock import DAY, SECOND, Clock
+from danggol.twin.copies import plan_copies
 from danggol.twin.parameters import Parameters
-from danggol.twin.people import Floats, Ints, Single, timestamps
+from danggol.twin.people import Bools, Floats, Ints, Single, timestamps
 from danggol.twin.randomness import stream
-from danggol.twin.titles import Listing, brand_names, description, title
+from danggol.twin.titles import Brand, Listing, brand_names, copied_title, description, title
 from danggol.twin.words import CATEGORIES, COLORS, MATERIALS, PATTERNS, STYLES
 
 BACKGROUNDS = ("white", "grey", "room", "outdoors")
@@ -33,6 +35,8 @@ class Goods:
     """The listings, one row each; arrays over products share their order, by category."""
 
     ids: pl.Series
+    real: Ints
+    """The place of the listing that this one is a copy of; its own where it is no copy."""
     category: Ints
     brand: Ints
     standing: Single
@@ -47,6 +51,8 @@ class Goods:
     shape: Ints
     backgrounds: Ints
     """``(products, 2)``; -1 where there is no second picture."""
+    picture_changed: Bools
+    """Copies whose pictures are not the very files of the original."""
     style: Single
     quality: Single
     rating: Single
@@ -63,7 +69,7 @@ class Goods:
 
 
 def make_goods(parameters: Parameters, clock: Clock, seed: int) -> Goods:
-    """Draw the market's products."""
+    """Draw the market's listings, some of them copies of others."""
     rng, settings, taste = stream(seed, "goods"), parameters.goods, parameters.taste
     number, categories = parameters.size.products, settings.category
     share = np.array([category.share for category in categories])
@@ -79,43 +85,55 @@ def make_goods(parameters: Parameters, clock: Clock, seed: int) -> Goods:
     style = _style(rng, taste.content_share, (brand, settings.brands), (color, 10), (pattern, 5), (material, 64))
     quality = rng.normal(size=number)
     rating = np.clip(4.2 + 0.35 * (0.5 * quality + 0.87 * rng.normal(size=number)), 1.0, 5.0).round(1)
-    usual = np.array([c.price for c in categories])[category]
-    spread = np.array([c.spread for c in categories])[category]
     dearness = 0.2 * quality + 0.3 * standing[brand] + 0.93 * rng.normal(size=number)
-    starts = np.searchsorted(category, np.arange(len(categories) + 1))
-    exposure = _exposure(category, 0.6 * quality + 0.8 * rng.normal(size=number), settings.exposure_exponent)
-    first = rng.random((number, 2))
-    listed_week = np.where(
-        first[:, 0] < settings.listed_later,
-        (first[:, 1] * clock.weeks).astype(np.int64),
-        -(first[:, 1] * 104).astype(np.int64) - 1,
-    )
-    within = (rng.random(number) * 6.9 * DAY).astype(np.int64) // SECOND * SECOND
+    merit = rng.normal(size=number)
+    listed_week, listed_at = _listing_times(rng, number, settings.listed_later, clock)
     order = rng.permutation(number) + 1
+    known = (settings.sellers, settings.title_languages)
+    seller, origin = rng.integers(0, settings.sellers, number), _shares(rng, settings.origins, number)
+    backgrounds = _backgrounds(rng, number, settings.second_picture)
+    popular, language = rng.lognormal(3.0, 1.0, number), _shares(rng, settings.title_languages, number)
+    # Up to here every listing is a product of its own; a copy takes over what its original is.
+    plan = plan_copies(parameters.copies, category, listed_at, seller, language, known, seed)
+    real = plan.real
+    exposure = _exposure(category, 0.6 * quality[real] + 0.8 * merit, settings.exposure_exponent)
+    usual, spread = (np.array([getattr(c, name) for c in categories])[category] for name in ("price", "spread"))
     return Goods(
         ids=pl.select(pl.format("P{}", pl.Series(order).cast(pl.String).str.zfill(6))).to_series(),
+        real=real,
         category=category,
-        brand=brand,
-        standing=standing[brand].astype(np.float32),
-        seller=rng.integers(0, settings.sellers, number),
-        origin=_shares(rng, settings.origins, number),
+        brand=brand[real],
+        standing=standing[brand[real]].astype(np.float32),
+        seller=plan.seller,
+        origin=origin[real],
         listed_week=listed_week,
-        listed_at=clock.start(0) + (listed_week - 1) * 7 * DAY + within,
-        color=color,
-        pattern=pattern,
-        material=material,
-        shape=shape,
-        backgrounds=_backgrounds(rng, number, settings.second_picture),
-        style=style,
-        quality=(taste.quality_sd * quality).astype(np.float32),
-        rating=rating.astype(np.float32),
-        ratings=np.ceil(rng.lognormal(3.0, 1.0, number) * (exposure / exposure.mean()) ** 0.5).astype(np.int64),
-        price_usd=usual * np.exp(spread * dearness),
+        listed_at=listed_at,
+        color=color[real],
+        pattern=pattern[real],
+        material=material[real],
+        shape=shape[real],
+        backgrounds=backgrounds[real],
+        picture_changed=plan.picture_changed,
+        style=style[real],
+        quality=(taste.quality_sd * quality[real]).astype(np.float32),
+        rating=np.clip(rating[real] + plan.rating, 1.0, 5.0).round(1).astype(np.float32),
+        ratings=np.ceil(popular * (exposure / exposure.mean()) ** 0.5).astype(np.int64),
+        price_usd=usual * np.exp(spread * dearness[real]) * plan.price,
         exposure=exposure,
-        language=_shares(rng, settings.title_languages, number),
+        language=plan.language,
         cycle=np.array([c.cycle_weeks for c in categories], dtype=np.float32)[category],
-        starts=starts,
+        starts=np.searchsorted(category, np.arange(len(categories) + 1)),
     )
+
+
+def _listing_times(rng: np.random.Generator, number: int, later: float, clock: Clock) -> tuple[Ints, Ints]:
+    """The week from which each listing is on sale, and the moment of the week before in which it was listed."""
+    first = rng.random((number, 2))
+    week = np.where(
+        first[:, 0] < later, (first[:, 1] * clock.weeks).astype(np.int64), -(first[:, 1] * 104).astype(np.int64) - 1
+    )
+    within = (rng.random(number) * 6.9 * DAY).astype(np.int64) // SECOND * SECOND
+    return week, clock.start(0) + (week - 1) * 7 * DAY + within
 
 
 def _pick(rng: np.random.Generator, number: int, kinds: int) -> Ints:
@@ -169,26 +187,31 @@ def image_path(product_id: str, position: int) -> str:
 
 def products_table(goods: Goods, parameters: Parameters, seed: int) -> pa.Table:
     """The listings as the shop knows them, by id."""
-    rng, settings = stream(seed, "titles"), parameters.goods
-    names = [category.name for category in settings.category]
+    settings = parameters.goods
     brands = brand_names(settings.brands, stream(seed, "brands"))
     order = np.argsort(goods.ids.to_numpy(), kind="stable")
-    draws = rng.random((len(goods), 8))
+    draws = stream(seed, "titles").random((len(goods), 8))
+    again = stream(seed, "copied titles").random((len(goods), 7))
     rows: dict[str, list[object]] = {name: [] for name in _COLUMNS}
     for product in order.tolist():
-        listing = Listing(
-            category=names[goods.category[product]],
-            brand=brands[goods.brand[product]],
-            color=COLORS[goods.color[product]],
-            pattern=PATTERNS[goods.pattern[product]],
-            material=MATERIALS[goods.material[product]],
-            style=STYLES[int(np.argmax(goods.style[product]))],
-            rating=f"{goods.rating[product]:.1f}",
+        listing, language, draw = (
+            _listing(goods, product, parameters, brands),
+            str(goods.language[product]),
+            draws[product],
         )
-        language, draw = str(goods.language[product]), draws[product]
+        named, text_draw = draw[3] < settings.color_in_title, draw[:3]
+        first = int(goods.real[product])
+        if first == product:
+            rows["title"].append(title(listing, language, draw[:3], named))
+        else:
+            taken = draws[first]
+            same = _listing(goods, first, parameters, brands), str(goods.language[first])
+            original = title(*same, taken[:3], taken[3] < settings.color_in_title)
+            rows["title"].append(copied_title(listing, language, again[product], named, original))
+            # Another of the two descriptions than the original has.
+            text_draw = np.array([draw[0], draw[1], (taken[2] + 0.5) % 1])
+        rows["description"].append(description(listing, language, text_draw))
         rows["product_id"].append(goods.ids[product])
-        rows["title"].append(title(listing, language, draw[:3], draw[3] < settings.color_in_title))
-        rows["description"].append(description(listing, language, draw[:3]))
         rows["brand"].append(listing.brand[0])
         rows["category"].append(CATEGORIES[listing.category]["path"])
         rows["seller_id"].append(f"V{goods.seller[product] + 1:04d}")
@@ -200,6 +223,19 @@ def products_table(goods: Goods, parameters: Parameters, seed: int) -> pa.Table:
         rows["attributes"].append([*kept, ("rating", listing.rating), ("ratings", str(goods.ratings[product]))])
     rows["listed_at"] = timestamps(goods.listed_at[order]).to_list()
     return pa.table({name: pa.array(values, _COLUMNS[name]) for name, values in rows.items()})
+
+
+def _listing(goods: Goods, product: int, parameters: Parameters, brands: list[Brand]) -> Listing:
+    """What a title can tell of a listing."""
+    return Listing(
+        category=parameters.goods.category[goods.category[product]].name,
+        brand=brands[goods.brand[product]],
+        color=COLORS[goods.color[product]],
+        pattern=PATTERNS[goods.pattern[product]],
+        material=MATERIALS[goods.material[product]],
+        style=STYLES[int(np.argmax(goods.style[product]))],
+        rating=f"{goods.rating[product]:.1f}",
+    )
 
 
 _COLUMNS: dict[str, pa.DataType] = {

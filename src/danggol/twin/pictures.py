@@ -2,7 +2,7 @@
 
 A picture is a silhouette (of the category's shape) filled with a pattern in the product's colour, on one of four
 backgrounds: white, grey, a room, outdoors. Place, size and shade differ a little between products, the pattern's phase
-and the brand's mark too, so that no two products share a picture.
+and the brand's mark too, so that no two products share a picture. A copy shows its original's picture, changed or not.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from danggol.twin.copies import changed_picture
 from danggol.twin.goods import Goods, image_path
 from danggol.twin.parameters import Parameters
 from danggol.twin.randomness import stream
@@ -127,13 +128,15 @@ def draw_pictures(goods: Goods, parameters: Parameters, seed: int) -> Iterator[t
     pixels = parameters.goods.picture_pixels
     names = [category.name for category in parameters.goods.category]
     draws = stream(seed, "pictures").random((len(goods), 2, 8))
+    changes = stream(seed, "changed pictures").random((len(goods), 2, 6))
     for product in range(len(goods)):
         shapes = CATEGORIES[names[goods.category[product]]]["shapes"]
+        first = int(goods.real[product])
         for position in (0, 1):
             background = int(goods.backgrounds[product, position])
             if background >= 0:
                 # The second picture keeps the product's shade and pattern, and changes where it stands.
-                draw = np.concatenate([draws[product, 0, :4], draws[product, position, 4:]])
+                draw = np.concatenate([draws[first, 0, :4], draws[first, position, 4:]])
                 picture = _picture(
                     shapes[goods.shape[product]],
                     COLORS[goods.color[product]],
@@ -143,6 +146,8 @@ def draw_pictures(goods: Goods, parameters: Parameters, seed: int) -> Iterator[t
                     draw,
                     int(goods.brand[product]),
                 )
+                if goods.picture_changed[product]:
+                    picture = changed_picture(picture, changes[product, position])
                 yield image_path(goods.ids[product], position), picture
 
 

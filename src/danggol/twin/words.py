@@ -16,6 +16,8 @@ MATERIALS: tuple[str, ...] = tuple(_TABLE["material"])
 STYLES: tuple[str, ...] = tuple(_TABLE["style"])
 SEASONS: tuple[str, ...] = tuple(_TABLE["season"])
 TITLES: dict[str, list[str]] = _TABLE["title"]
+COPY_TITLES: dict[str, list[str]] = _TABLE["copy_title"]
+SELLER_WORDS: dict[str, dict[str, list[str]]] = _TABLE["seller_words"]
 DESCRIPTIONS: dict[str, list[str]] = _TABLE["description"]
 SYLLABLES: dict[str, list[str]] = _TABLE["syllable"]
 
