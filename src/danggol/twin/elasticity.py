@@ -171,8 +171,7 @@ def _solve(swept: Array, weight: Array) -> Array | None:
     square = (x * weight[:, None]).T @ x
     if not len(y) or np.linalg.eigvalsh(square)[0] < 1e-6 * weight.sum():
         return None
-    solved: Array = np.linalg.solve(square, (x * weight[:, None]).T @ y)
-    return solved
+    return np.asarray(np.linalg.solve(square, (x * weight[:, None]).T @ y), dtype=np.float64)
 
 
 def _errors(x: Array, weight: Array, residual: Array, cluster: Codes) -> Array:
