@@ -8,7 +8,8 @@ starts there, rises logistically from a tenth to nine tenths in ``rise`` weeks a
     start_c = start + delay_c,    delay = 0 in one country drawn at random, Exponential(country_delay_weeks) elsewhere
 
 Starts are spread evenly over the simulated time and the weeks before it in which a trend could have begun and still be
-felt. A product j carries a share a_kj of trend k: 1 or 0 for a colour, pattern or product, and for style
+felt. A product j carries a share a_kj of trend k: 1 or 0 for a colour, pattern or product (copies carry what their
+original does), and for style
 
     a_kj = logistic((z_j - 1) / 0.25),    z = style, standardised over the goods
 
@@ -52,7 +53,7 @@ class Trends:
     kind: NDArray[np.str_]
     """One of :data:`KINDS`."""
     key: NDArray[np.str_]
-    """The colour's, pattern's or style's key in ``words.toml``, or the product's id."""
+    """The colour's, pattern's or style's key in ``words.toml``, or the id of the product (of the original listing)."""
     hype: Bools
     """Talked about, never wanted more."""
     start: Floats
@@ -161,9 +162,10 @@ def _subjects(rng: np.random.Generator, goods: Goods, first: Floats) -> tuple[ND
 
 
 def _product(rng: np.random.Generator, goods: Goods, free: Bools, start: float) -> int:
-    """A product that no trend is about yet and that is listed well before, from a category drawn evenly."""
+    """A product, no copy, that no trend is about yet and that is listed well before, from a category drawn evenly."""
     known = goods.listed_week <= max(start - _LISTED_BEFORE, -1)
-    wanted = next(mask for mask in (free & known, free, known | ~known) if mask.any())
+    first = goods.real == np.arange(len(goods))
+    wanted = next(mask for mask in (first & free & known, first & free, first) if mask.any())
     category = rng.choice(np.unique(goods.category[wanted]))
     return int(rng.choice(np.flatnonzero(wanted & (goods.category == category))))
 
@@ -175,7 +177,7 @@ def _carries(kinds: NDArray[np.str_], keys: NDArray[np.str_], goods: Goods) -> S
     place = {product: row for row, product in enumerate(goods.ids)}
     for trend, (kind, key) in enumerate(zip(kinds.tolist(), keys.tolist(), strict=True)):
         if kind == "product":
-            carried[trend, place[key]] = 1.0
+            carried[trend] = goods.real == place[key]
         elif kind == "style":
             standing = goods.style[:, STYLES.index(key)]
             standing = (standing - standing.mean()) / max(float(standing.std()), 1e-6)
