@@ -1,12 +1,13 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
-from danggol.twin import MarketFile
+from danggol.twin import Actions, Market, MarketFile
 from danggol.twin.choice import choose, due, logistic, offer_terms, settle, utility
 from danggol.twin.lists import MEMORY, Habits, Visits, draw_visits, seasons, show
 from danggol.twin.offers import Terms, calendar_table, make_rates, traffic
 from danggol.twin.people import TERMS
-from danggol.twin.simulate import World
 
 
 def _with(name: str, **changes: object) -> MarketFile:
@@ -20,26 +21,29 @@ def _with(name: str, **changes: object) -> MarketFile:
 
 
 @pytest.fixture(scope="module")
-def world() -> World:
-    world = World(_with("small", visits__stop=1e-9, visits__list_length=5), 0, 1.0, "KRW")
-    for week in range(12):
-        world.step(week)
+def world() -> Market:
+    world = Market(_with("small", visits__stop=1e-9, visits__list_length=5), 0, 1.0, "KRW")
+    for _ in range(12):
+        world.step()
     return world
 
 
-def _same_visit(world: World, times: int) -> Visits:
+def _same_visit(world: Market, times: int) -> Visits:
     """One person with habits, coming again and again."""
     customer = int((world.habits.product >= 0).sum(axis=1).argmax())
     known = world.habits.product[customer]
     category = int(world.goods.category[known[known >= 0][0]])
-    one = np.array([customer, world.people.country[customer], category])
+    one = np.array([customer, world.people.country[customer], category, -1, 0])
     return Visits(*np.repeat(one[:, None], times, axis=1))
 
 
-def test_the_logged_propensity_is_how_often_a_listing_is_shown(world):
+@pytest.mark.parametrize("shelved", [False, True])
+def test_the_logged_propensity_is_how_often_a_listing_is_shown(world, shelved):
     times = 40_000
-    visits, now = _same_visit(world, times), world.terms.week(12)
-    shown = show(visits, world.goods, now, world.habits, world.parameters, np.random.default_rng(1))
+    visits, now = _same_visit(world, times), world.terms.week(12, world.store.units)
+    home = int(visits.country[0])
+    shelf = {home: np.flatnonzero(now.there[:, home])[:7]} if shelved else {}
+    shown = show(visits, world.goods, now, world.habits, world.parameters, np.random.default_rng(1), shelf)
     frequency = np.bincount(shown.product, minlength=len(world.goods)) / times
     logged = np.zeros(len(world.goods))
     logged[shown.product] = shown.propensity
@@ -58,16 +62,17 @@ def test_what_is_chosen_has_the_probability_that_the_truth_says(world):
     visits, now, rng = _same_visit(world, 1), world.terms.week(13), np.random.default_rng(2)
     one = show(visits, world.goods, now, world.habits, world.parameters, rng)
     number = len(one)
-    visits = Visits(*(np.repeat(part, times) for part in (visits.customer, visits.country, visits.category)))
+    visits = Visits(**{field.name: np.repeat(getattr(visits, field.name), times) for field in fields(Visits)})
     many = type(one)(
         visit=np.repeat(np.arange(times), number),
         **{
             name: np.tile(getattr(one, name), times)
-            for name in ("place", "product", "second_picture", "propensity", "gap")
+            for name in ("place", "product", "second_picture", "propensity", "gap", "cut")
         },
     )
     u = utility(visits, many, world.people, world.goods, now, world.parameters)
-    chosen = choose(u, visits, many, world.people, world.goods, world.parameters, world.level, rng)
+    lift = np.full(len(visits), 0.4)
+    chosen = choose(u, visits, many, world.people, world.goods, world.parameters, world.level, lift, rng)
     for truth, did in ((chosen.p_buy, chosen.bought), (chosen.p_view, chosen.viewed)):
         probability = truth[:number]
         frequency = did.reshape(times, number).mean(axis=0)
@@ -81,27 +86,27 @@ def test_what_is_chosen_has_the_probability_that_the_truth_says(world):
 
 def test_the_pilot_sets_the_conversion_that_the_market_asks_for():
     for asked in (0.01, 0.04):
-        world = World(_with("small", choice__conversion=asked, choice__habit=0.0, offers__sale=[]), 4, 3.0, "KRW")
-        visits = orders = 0
-        for week in range(6):
-            rows, _ = world.step(week)
-            orders += len(rows.orders)
-        visits = world.journal.visits
+        still = Actions(own_campaigns=False, own_broadcasts=False)
+        world = Market(_with("small", choice__conversion=asked, choice__habit=0.0, offers__sale=[]), 4, 3.0, "KRW")
+        weeks = [world.step(still) for _ in range(6)]
+        orders, visits = (sum(len(week.tables[name]) for week in weeks) for name in ("orders", "sessions"))
         assert abs(orders / visits - asked) < 5 * np.sqrt(asked / visits) + 0.15 * asked
 
 
 def test_people_answer_to_the_terms_of_an_offer_as_their_sensitivities_say():
     from sklearn.linear_model import LogisticRegression
 
-    world = World(MarketFile.load("small"), 1, 4.0, "KRW")
+    world = Market("small", 1, 4.0, "KRW")
     offers, bought = [], []
     for week in range(8):
         rng = np.random.default_rng(week)
         now = world.terms.week(week)
-        visits = draw_visits(world.people, week, np.ones(8), seasons(world.parameters, world.clock, week), rng)
+        wanted = np.tile(seasons(world.parameters, world.clock, week), (8, 1))
+        visits = draw_visits(world.people, world.people.visits * world.present(week), wanted, rng)
         shown = show(visits, world.goods, now, world.habits, world.parameters, rng)
         u = utility(visits, shown, world.people, world.goods, now, world.parameters)
-        chosen = choose(u, visits, shown, world.people, world.goods, world.parameters, world.level, rng)
+        lift = np.zeros(len(visits))
+        chosen = choose(u, visits, shown, world.people, world.goods, world.parameters, world.level, lift, rng)
         terms = offer_terms(visits, shown, world.people, world.goods, now)
         offers.append(np.column_stack([terms, np.log1p(shown.place), world.goods.quality[shown.product]]))
         bought.append(chosen.bought)
@@ -123,7 +128,7 @@ def test_categories_are_looked_at_more_in_their_season(world):
     assert factors[12][plush] == max(factor[plush] for factor in factors.values())
     shares = {}
     for month in (8, 12):
-        visits = draw_visits(world.people, weeks[month], np.full(8, 30.0), factors[month], rng)
+        visits = draw_visits(world.people, 30 * world.people.visits, np.tile(factors[month], (8, 1)), rng)
         shares[month] = (visits.category == plush).mean()
     assert shares[12] > 1.3 * shares[8]
 
@@ -164,13 +169,14 @@ def test_the_intercept_is_found_for_extreme_utilities(world):
     u = np.full(len(shown), 30.0, dtype=np.float32)
     level = settle(u, visits, shown, world.people, world.parameters)
     assert level.centre == pytest.approx(30.0)
-    chosen = choose(u, visits, shown, world.people, world.goods, world.parameters, level, rng)
+    lift = np.zeros(len(visits))
+    chosen = choose(u, visits, shown, world.people, world.goods, world.parameters, level, lift, rng)
     # The second and further listings of a visit that buys add a little to the first.
     assert 0.8 * 0.029 < np.bincount(shown.visit, chosen.p_buy).mean() < 1.6 * 0.029
 
 
 def test_terms_change_within_their_bounds_and_the_sales_bring_reductions_and_visits():
-    world = World(MarketFile.load("small"), 0, 1.0, "KRW")
+    world = Market("small", 0, 1.0, "KRW")
     terms = Terms(world.parameters, world.goods, world.clock, 0)
     reduced = []
     for week in range(world.clock.weeks):

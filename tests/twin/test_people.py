@@ -5,11 +5,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from danggol.twin import MarketFile
+from danggol.twin import Market, MarketFile
 from danggol.twin.clock import Clock
 from danggol.twin.countries import DIMENSIONS, countries, standard_scores
 from danggol.twin.people import TERMS, country_weights, make_people
-from danggol.twin.simulate import World
 
 
 @pytest.fixture(scope="module")
@@ -94,12 +93,17 @@ def test_a_country_weighs_the_terms_the_same_in_whichever_market_it_is(parameter
 
 
 def test_nobody_comes_before_joining_or_after_leaving():
-    world = World(MarketFile.load("small"), 2, 1.0, "KRW")
+    world = Market("small", 2)
     people = world.people
     index = {one: number for number, one in enumerate(people.ids)}
     for week in range(world.clock.weeks):
-        rows, _ = world.step(week)
-        came = rows.events.filter(pl.col("session_id").is_not_null())["customer_id"].drop_nulls().unique()
+        came = (
+            world.step()
+            .tables["events"]
+            .filter(pl.col("session_id").is_not_null())["customer_id"]
+            .drop_nulls()
+            .unique()
+        )
         who = np.array([index[one] for one in came])
         assert (people.first_week[who] <= week).all()
-        assert (people.left_week[who] > week).all()
+        assert (world.feelings.left_week[who] > week).all()

@@ -2,16 +2,17 @@
 
 Person i sees listing j in place k. With X the terms of the offer,
 
-    u_ij = theta_i . X_ij + weight * z_i . s_j / sqrt(6) + quality_j + habit * due(weeks since) - centre
+    u_ij = theta_i . X_ij + weight * z_i . s_j / sqrt(6) + quality_j + trend_jc + habit * due(weeks since) - centre
     V_j  = u_ij - position * log(1 + k)
-    P(buy)         = logistic(nest * I + intercept + propensity_i),    I = log sum_j exp(V_j / nest)
+    P(buy)         = logistic(nest * I + intercept + propensity_i + lift_i),    I = log sum_j exp(V_j / nest)
     P(first = j)   = P(buy) exp(V_j / nest - I)
     P(also buy j)  = logistic(add_on + V_j), given that something else was bought first
     P(bought j)    = P(first = j) + (P(buy) - P(first = j)) P(also buy j)       (the truth that is kept)
     P(viewed, not bought) = logistic(view + view_weight * u_ij - position * log(1 + k))
 
-The noise of the logit is what keeps shoppers from being transparent. ``centre`` (the mean of u) and ``intercept``
-(so that the aimed-at share of visits buys) are set once from a pilot week without sales and habits.
+``lift`` is what an offer to the person or the host of a broadcast adds; ``trend`` is what is in fashion. The noise of
+the logit is what keeps shoppers from being transparent. ``centre`` (the mean of u) and ``intercept`` (so that the
+aimed-at share of visits buys) are set once from a pilot week without sales and habits.
 """
 
 from __future__ import annotations
@@ -77,8 +78,8 @@ def offer_terms(visits: Visits, shown: Shown, people: People, goods: Goods, term
     )
     origin = np.array([goods.origin == code for code in people.by_country.codes]).T
     columns = (
-        terms.dearness[cell],
-        terms.discount[cell],
+        terms.dearness[cell] + np.log1p(-shown.cut),
+        1 - (1 - terms.discount[cell]) * (1 - shown.cut),
         terms.free_shipping[cell],
         goods.rating[product] - 4.0,
         goods.standing[product],
@@ -140,15 +141,16 @@ def choose(
     goods: Goods,
     parameters: Parameters,
     level: Level,
+    lift: Floats,
     rng: np.random.Generator,
 ) -> Chosen:
-    """Let every visitor choose; ``u`` is the utility before centring."""
+    """Let every visitor choose; ``u`` is the utility before centring, ``lift`` (visits,) the log-odds of offers."""
     settings, number = parameters.choice, len(shown)
     u = u - np.float32(level.centre)
     drop = settings.position * np.log1p(shown.place)
     value: Floats = (u - drop).astype(np.float64)
     inclusive = _inclusive(value, shown.visit, len(visits), settings.nest)
-    lean = people.propensity[visits.customer]
+    lean = people.propensity[visits.customer] + lift
     p_any = logistic(settings.nest * inclusive + level.intercept + lean)
     p_first = p_any[shown.visit] * np.exp(value / settings.nest - inclusive[shown.visit])
     p_also = logistic(settings.add_on + value)
@@ -181,11 +183,3 @@ def _first(score: Floats, visit: Ints, buys: Bools) -> Bools:
     chosen = np.zeros(len(score), dtype=bool)
     chosen[order[lead]] = True
     return chosen
-
-
-def return_chance(customer: Ints, product: Ints, people: People, goods: Goods, parameters: Parameters) -> Floats:
-    """Probability that a purchase is sent back: the category's usual one, more where style or rating disappoint."""
-    usual = np.array([category.return_rate for category in parameters.goods.category])[goods.category[product]]
-    match = np.einsum("nk,nk->n", people.style[customer], goods.style[product]) / np.sqrt(goods.style.shape[1])
-    misfit = -0.5 * match - (goods.rating[product] - 4.2)
-    return logistic(np.log(usual / (1 - usual)) + parameters.returns.misfit * misfit)

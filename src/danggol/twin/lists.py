@@ -5,13 +5,16 @@ A visitor of country c looks at category g. Each of the d places that the visito
     pi(j) = (1 - wander) e_j / sum of e over g  +  wander e_j / sum of e over all,      e_j = exposure, where offered
 
 and a listing drawn twice is shown once, so P(j is shown) = 1 - (1 - pi(j))^d. With probability ``reminder`` the first
-place goes instead to something the person has bought before and uses up. The number logged is exact, reminders
-included.
+place goes instead to something the person has bought before and uses up. Where an action has filled a shelf for the
+country, a further place at the top shows one of it, drawn evenly, with probability ``seen``. The number logged is
+exact, reminders and shelves included. Who watches a broadcast is shown its product alone, and no probability
+is logged.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +64,10 @@ class Visits:
     customer: Ints
     country: Ints
     category: Ints
+    slot: Ints
+    """The broadcast watched, as its place in the week's plan; -1 in an ordinary visit."""
+    begin: Ints
+    """When a broadcast is tuned in to, in microseconds; 0 in an ordinary visit."""
 
     def __len__(self) -> int:
         return len(self.customer)
@@ -77,6 +84,8 @@ class Shown:
     propensity: Floats
     gap: Single
     """Weeks since the person bought this consumable; NaN where never."""
+    cut: Single
+    """Share off the price of the week, in a broadcast."""
 
     def __len__(self) -> int:
         return len(self.visit)
@@ -91,43 +100,62 @@ def seasons(parameters: Parameters, clock: Clock, week: int) -> Floats:
     return multiple
 
 
-def draw_visits(people: People, week: int, traffic: Floats, season: Floats, rng: np.random.Generator) -> Visits:
-    """Who comes in a week, and the category each looks at: by interest times season."""
-    present = (people.first_week <= week) & (week < people.left_week)
-    times = rng.poisson(np.where(present, people.visits * traffic[people.country], 0.0))
-    customer = np.repeat(np.arange(len(people)), times)
+def draw_visits(people: People, rate: Floats, wanted: Floats, rng: np.random.Generator) -> Visits:
+    """Who comes in a week, and the category each looks at.
+
+    ``rate`` (people,): visits expected of each, 0 for those who are not there; ``wanted`` (countries, categories): how
+    much each category is wanted, as a multiple of the usual.
+    """
+    customer = np.repeat(np.arange(len(people)), rng.poisson(rate))
     customer = customer[rng.permutation(len(customer))]
-    wanted = np.cumsum(people.interests[customer] * season, axis=1)
-    category = (rng.random((len(customer), 1)) * wanted[:, -1:] >= wanted).sum(axis=1)
-    return Visits(customer, people.country[customer], np.minimum(category, len(season) - 1))
+    country = people.country[customer]
+    share = np.cumsum(people.interests[customer] * wanted[country], axis=1)
+    category = (rng.random((len(customer), 1)) * share[:, -1:] >= share).sum(axis=1)
+    nothing = np.full(len(customer), -1)
+    return Visits(customer, country, np.minimum(category, wanted.shape[1] - 1), nothing, nothing + 1)
 
 
 def show(
-    visits: Visits, goods: Goods, terms: WeekTerms, habits: Habits, parameters: Parameters, rng: np.random.Generator
+    visits: Visits,
+    goods: Goods,
+    terms: WeekTerms,
+    habits: Habits,
+    parameters: Parameters,
+    rng: np.random.Generator,
+    shelves: Mapping[int, Ints] | None = None,
 ) -> Shown:
-    """Fill a list for each visit."""
+    """Fill a list for each visit; ``shelves``: country -> products that an action put on its shelf."""
     settings = parameters.visits
-    shape = (len(visits), settings.list_length)
     drawing = _Drawing(goods, terms, visits, settings.wander)
-    product = drawing.draw(shape, rng)
+    product = drawing.draw((len(visits), settings.list_length), rng)
     depth = np.minimum(rng.geometric(settings.stop, len(visits)), settings.list_length)
     remembered = habits.product[visits.customer]
-    known = (remembered >= 0).sum(axis=1)
+    there = (remembered >= 0) & terms.there[remembered, visits.country[:, None]]
+    known = there.sum(axis=1)
     reminded = (rng.random(len(visits)) < settings.reminder) & (known > 0)
-    slot = (rng.random(len(visits)) * known).astype(np.int64)
+    nth = (rng.random(len(visits)) * known).astype(np.int64) + 1
+    slot = (np.cumsum(there, axis=1) >= nth[:, None]).argmax(axis=1)
     product[reminded, 0] = remembered[reminded, slot[reminded]]
-    seen = np.arange(shape[1]) < depth[:, None]
-    for column in range(1, shape[1]):
-        seen[:, column] &= (product[:, :column] != product[:, [column]]).all(axis=1)
+    seen = np.arange(product.shape[1]) < depth[:, None]
+    shelf = _Shelf(shelves or {}, terms, visits, parameters.curation.seen)
+    if shelf.filled:
+        top, there_on_top = shelf.draw(rng.spawn(1)[0])
+        product = np.concatenate([top[:, None], product], axis=1)
+        seen = np.concatenate([there_on_top[:, None], seen], axis=1)
+    for column in range(1, product.shape[1]):
+        same = (product[:, :column] == product[:, [column]]) & seen[:, :column]
+        seen[:, column] &= ~same.any(axis=1)
     product, place = product[seen], (np.cumsum(seen, axis=1) - 1)[seen]
     visit = np.repeat(np.arange(len(visits)), seen.sum(axis=1))
-    matches = remembered[visit] == product[:, None]
+    matches = (remembered[visit] == product[:, None]) & there[visit]
     chance = np.where(known > 0, settings.reminder, 0.0)[visit]
     first = matches.sum(axis=1) / np.maximum(known[visit], 1)
     absent = 1 - drawing.probability(visit, product)
     others = 1 - absent ** (depth[visit] - 1)
     propensity = chance * (first + (1 - first) * others) + (1 - chance) * (1 - absent ** depth[visit])
-    last = np.where(matches, habits.week[visits.customer][visit], -1).max(axis=1)
+    propensity = 1 - (1 - propensity) * (1 - shelf.probability(visit, product))
+    held = (remembered[visit] == product[:, None]) & (remembered[visit] >= 0)
+    last = np.where(held, habits.week[visits.customer][visit], -1).max(axis=1)
     has_second = goods.backgrounds[product, 1] >= 0
     return Shown(
         visit=visit,
@@ -136,14 +164,71 @@ def show(
         second_picture=has_second & (rng.random(len(visit)) < settings.other_picture),
         propensity=np.clip(propensity, 1e-12, 1.0),
         gap=np.where(last >= 0, terms.week - last, np.nan).astype(np.float32),
+        cut=np.zeros(len(visit), dtype=np.float32),
     )
+
+
+def show_live(visits: Visits, product: Ints, cut: Floats, terms: WeekTerms, habits: Habits) -> Shown:
+    """What the viewers of broadcasts see: the slot's product, one row a visit."""
+    remembered = habits.product[visits.customer]
+    held = (remembered == product[:, None]) & (remembered >= 0)
+    last = np.where(held, habits.week[visits.customer], -1).max(axis=1) if len(visits) else np.zeros(0)
+    return Shown(
+        visit=np.arange(len(visits)),
+        place=np.zeros(len(visits), dtype=np.int64),
+        product=product,
+        second_picture=np.zeros(len(visits), dtype=bool),
+        propensity=np.full(len(visits), np.nan),
+        gap=np.where(last >= 0, terms.week - last, np.nan).astype(np.float32),
+        cut=cut.astype(np.float32),
+    )
+
+
+def join_visits(visits: Visits, shown: Shown, live: Visits, watched: Shown) -> tuple[Visits, Shown]:
+    """Ordinary visits and those to broadcasts as one."""
+    both = Visits(**{f.name: np.concatenate([getattr(visits, f.name), getattr(live, f.name)]) for f in fields(Visits)})
+    watched = replace(watched, visit=watched.visit + len(visits))
+    rows = {f.name: np.concatenate([getattr(shown, f.name), getattr(watched, f.name)]) for f in fields(Shown)}
+    return both, Shown(**rows)
+
+
+class _Shelf:
+    """The shelves of the countries that have one, of what is there."""
+
+    def __init__(self, shelves: Mapping[int, Ints], terms: WeekTerms, visits: Visits, seen: float) -> None:
+        self.there = {country: products[terms.there[products, country]] for country, products in shelves.items()}
+        self.there = {country: products for country, products in self.there.items() if len(products)}
+        self.filled = bool(self.there)
+        self.chance = np.zeros(terms.there.shape, dtype=np.float64) if self.filled else None
+        self.visits, self.seen = visits, seen
+        for country, products in self.there.items():
+            assert self.chance is not None
+            self.chance[products, country] = seen / len(products)
+
+    def draw(self, rng: np.random.Generator) -> tuple[Ints, Bools]:
+        """The listing at the top of each visit's list, and whether there is one."""
+        number = len(self.visits)
+        top, on_top = np.zeros(number, dtype=np.int64), rng.random(number) < self.seen
+        point = rng.random(number)
+        for country, products in self.there.items():
+            rows = self.visits.country == country
+            top[rows] = products[(point[rows] * len(products)).astype(np.int64)]
+        on_top &= np.isin(self.visits.country, list(self.there))
+        return top, on_top
+
+    def probability(self, visit: Ints, product: Ints) -> Floats:
+        """Chance that each listing shown stands at the top of its visit's list."""
+        if self.chance is None:
+            return np.zeros(len(visit))
+        chance: Floats = self.chance[product, self.visits.country[visit]]
+        return chance
 
 
 class _Drawing:
     """Draws listings by exposure from slices of one long cumulative sum: country by country, category by category."""
 
     def __init__(self, goods: Goods, terms: WeekTerms, visits: Visits, wander: float) -> None:
-        self.weight = np.where(terms.there, goods.exposure[:, None], 0.0).T
+        self.weight = terms.weight.T
         number = self.weight.shape[1]
         self.cumulative = np.concatenate([[0.0], np.cumsum(self.weight)])
         row = visits.country * number

@@ -1,11 +1,13 @@
 """The terms of each listing in each country, week by week; exchange rates; sale days.
 
     list price = usual price (USD) x price level x N-log-normal(price_sd) x units per USD, rounded as the currency is
-    price      = list price x (1 - discount)
+                 (x exp(price_level z_c), z_c the country's uncertainty avoidance, where the market is confounded)
+    price      = list price x (1 - discount), or what an action has set
 
 A discount is the larger of the listing's own reduction (begins with probability ``discount_start`` a week, lasts
 geometrically long) and the sale of the week. Badges are drawn anew each quarter, free shipping below the threshold
-each four weeks. A row of ``offers`` is written when its terms end, so that nothing but the current terms is kept.
+each four weeks. A row of ``offers`` is written when its terms end, so that nothing but the current terms is kept; its
+``stock`` is that of the moment it began, and it ends when a listing runs out or is back.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ import polars as pl
 from numpy.typing import NDArray
 
 from danggol.twin.clock import Clock
-from danggol.twin.countries import countries, currencies
+from danggol.twin.countries import DIMENSIONS, countries, currencies, standard_scores
 from danggol.twin.goods import Goods
 from danggol.twin.parameters import Parameters, Sale
 from danggol.twin.people import Bools, Floats, Ints, Single, timestamps
 from danggol.twin.randomness import stream
 
 _QUARTER_WEEKS, _PROMO_WEEKS, _RUN_IN_WEEKS = 13, 4, 8
+_PLENTY = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,14 @@ class WeekTerms:
     discount: Single
     free_shipping: Bools
     badge: Bools
-    there: Bools
+    listed: Bools
     """Listed by now, and offered in the country."""
+    there: Bools
+    """Listed, and in stock."""
+    stock: Ints
+    """(products,) units in store, 0 or more."""
+    weight: Floats
+    """How much each listing is shown: its exposure, more by a trend, 0 where it is not there."""
     dearness: Single
     """log(price / usual price of the category in the country)."""
 
@@ -54,11 +63,15 @@ class Terms:
         rng = stream(seed, "terms")
         self.step = np.array([place.step for place in places])
         self.usd = np.array([place.price_level * place.per_usd for place in places])
-        scatter = np.exp(self.settings.price_sd * rng.normal(size=shape))
+        confounding, scores = parameters.confounding, standard_scores(self.codes)
+        level = confounding.price_level * scores[:, DIMENSIONS.index("uai")]
+        scatter = np.exp(self.settings.price_sd * rng.normal(size=shape) + level)
+        lean = np.exp(confounding.discount_level * scores[:, DIMENSIONS.index("lto")])
+        self.discount_start = np.minimum(self.settings.discount_start * lean, 1.0)
         self.list_price = self.rounded(goods.price_usd[:, None] * self.usd * scatter)
         self.usual = np.array([c.price for c in parameters.goods.category])[goods.category][:, None] * self.usd
         self.fee = self.rounded(self.settings.shipping_fee * self.usd)
-        self.offered = rng.random(shape) < self.settings.available
+        self.offered = rng.random(shape) < self._available(parameters, seed)
         home = np.array([[origin == code for code in self.codes] for origin in goods.origin])
         nowhere = ~(self.offered | home).any(axis=1)
         self.offered |= home
@@ -68,18 +81,41 @@ class Terms:
         self.sale = np.zeros(shape, dtype=np.float32)
         self.badge = np.zeros(shape, dtype=bool)
         self.promo = np.zeros(shape, dtype=bool)
+        self.fixed = np.full(shape, np.nan)
+        """Prices that an action has set."""
         self.open_since = np.full(shape, -1, dtype=np.int64)
+        self.open_stock = np.zeros(shape, dtype=np.int64)
         self.open: WeekTerms | None = None
         for before in range(_RUN_IN_WEEKS, 0, -1):
             self._reduce(-before, stream(seed, "terms before", before))
+
+    def _available(self, parameters: Parameters, seed: int) -> Floats:
+        """Chance of each listing to be offered in each country: by category and brand where assortments differ."""
+        usual, spread = self.settings.available, parameters.confounding.assortment
+        if spread == 0 or usual == 1:
+            return np.full((len(self.goods), len(self.codes)), usual)
+        rng = stream(seed, "assortment")
+        lean = rng.normal(size=(len(parameters.goods.category), len(self.codes)))[self.goods.category]
+        lean = lean + rng.normal(size=(parameters.goods.brands, len(self.codes)))[self.goods.brand]
+        chance: Floats = 1 / (1 + (1 / usual - 1) * np.exp(-spread * lean / np.sqrt(2)))
+        return chance
+
+    def fix(self, product: Ints, country: Ints, price: Floats) -> None:
+        """Set prices in local currency from now on; nan gives them back to the market."""
+        kept = np.maximum(np.round(price / self.step[country]), 1) * self.step[country]
+        self.fixed[product, country] = np.where(np.isnan(price), np.nan, np.round(kept, 2))
 
     def rounded(self, amount: Floats) -> Floats:
         """Amounts ``(…, countries)`` as prices are written in each country, at least one step."""
         whole: Floats = np.round(np.maximum(np.round(amount / self.step), 1) * self.step, 2)
         return whole
 
-    def week(self, week: int) -> WeekTerms:
-        """Draw the terms of a week; weeks must be asked for in order."""
+    def week(self, week: int, stock: Ints | None = None, interest: Single | None = None) -> WeekTerms:
+        """Draw the terms of a week; weeks must be asked for in order.
+
+        ``stock`` (products,): units in store; plenty if not said. ``interest`` (products, countries): how much more
+        each listing is shown.
+        """
         rng = stream(self.seed, "terms", week)
         self._reduce(week, rng)
         self._hold_sales(week)
@@ -89,21 +125,29 @@ class Terms:
         if week % _PROMO_WEEKS == 0:
             self.promo = rng.random(self.offered.shape) < self.settings.free_shipping_promo
         discount = np.maximum(self.reduction, self.sale)
-        price = self.rounded(self.list_price * (1 - discount))
+        price = np.where(np.isnan(self.fixed), self.rounded(self.list_price * (1 - discount)), self.fixed)
+        list_price = np.maximum(self.list_price, price)
+        listed = self.offered & (self.goods.listed_week <= week)[:, None]
+        units = np.full(len(self.goods), _PLENTY) if stock is None else np.maximum(stock, 0)
+        there = listed & (units > 0)[:, None]
+        weight = np.where(there, self.goods.exposure[:, None], 0.0)
         return WeekTerms(
             week=week,
             price=price,
-            list_price=self.list_price,
-            discount=(1 - price / self.list_price).astype(np.float32),
+            list_price=list_price,
+            discount=(1 - price / list_price).astype(np.float32),
             free_shipping=self.promo | (price >= self.settings.free_shipping_over * self.usd),
             badge=self.badge,
-            there=self.offered & (self.goods.listed_week <= week)[:, None],
+            listed=listed,
+            there=there,
+            stock=units,
+            weight=weight if interest is None else weight * interest,
             dearness=np.log(price / self.usual).astype(np.float32),
         )
 
     def _reduce(self, week: int, rng: np.random.Generator) -> None:
         self.reduction[self.reduced_until <= week] = 0
-        begins = (self.reduction == 0) & (rng.random(self.reduction.shape) < self.settings.discount_start)
+        begins = (self.reduction == 0) & (rng.random(self.reduction.shape) < self.discount_start)
         number = int(begins.sum())
         self.reduction[begins] = rng.choice(np.array(self.settings.discounts, dtype=np.float32), number)
         self.reduced_until[begins] = week + rng.geometric(1 / self.settings.discount_weeks, number)
@@ -128,13 +172,19 @@ class Terms:
             moved = (
                 (before.price != now.price) | (before.free_shipping != now.free_shipping) | (before.badge != now.badge)
             )
-            ended = (self.open_since >= 0) & moved
+            ran_out = (before.stock > 0) != (now.stock > 0)
+            ended = (self.open_since >= 0) & (moved | ran_out[:, None])
         rows = self._rows(ended, before, now)
         if now is not None:
-            begins = now.there & (ended | (self.open_since < 0))
+            begins = now.listed & (ended | (self.open_since < 0))
             self.open_since[begins] = now.week
+            self.open_stock[begins] = np.broadcast_to(now.stock[:, None], begins.shape)[begins]
             self.open = now
         return rows
+
+    def current(self) -> pl.DataFrame:
+        """The rows that hold now; empty before the first week."""
+        return self._rows(self.open_since >= 0, self.open, None)
 
     def _rows(self, ended: Bools, terms: WeekTerms | None, now: WeekTerms | None) -> pl.DataFrame:
         product, country = np.nonzero(ended) if terms is not None else (np.array([], np.int64),) * 2
@@ -158,6 +208,7 @@ class Terms:
                 "shipping_fee": np.where(free[cell], 0.0, self.fee[country]),
                 "free_shipping": free[cell],
                 "badges": pl.Series([[], ["sale"], ["best_seller"], ["best_seller", "sale"]]).gather(shown),
+                "stock": self.open_stock[cell],
             }
         )
 

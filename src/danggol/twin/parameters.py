@@ -255,6 +255,7 @@ class Returns(Settings):
     """What is sent back."""
 
     misfit: Weight
+    fault: LogOdds
     days: Annotated[float, Field(ge=1, le=60)]
 
 
@@ -287,6 +288,14 @@ class Parameters(Settings):
     campaigns: sections.Campaigns
     curation: sections.Curation
     confounding: sections.Confounding
+
+    @field_validator("shock")
+    @classmethod
+    def _categories(cls, shocks: list[sections.Shock]) -> list[sections.Shock]:
+        for name in (name for shock in shocks for name in shock.categories):
+            if name not in CATEGORIES:
+                raise ValueError(unknown(name, tuple(CATEGORIES), "category"))
+        return shocks
 
     @field_validator("countries")
     @classmethod

@@ -2,10 +2,14 @@
 
 A person i of country c weighs term k of an offer by
 
-    theta_ik = base_k + gamma_k . z_c + delta_ck + eta_ik,   delta ~ N(0, country_sd_k),   eta ~ N(0, person_sd_k)
+    theta_ik = base_k + gamma_k . (z_c + nonlinear (z_c^2 - 1) / sqrt(2)) + delta_ck + eta_ik
+               + income_price y_i  (price only),
+    delta ~ N(0, country_sd_k),   eta ~ N(0, person_sd_k)
 
-with z_c Hofstede's six scores, standardised over the table of countries. Style is a vector whose variance lies partly
-between countries; interests in categories are Dirichlet; visits a week are log-normal between people.
+with z_c Hofstede's six scores, standardised over the table of countries, and y_i = income_sd (m_c + N(0, 1)) / sqrt(2)
+the log income, whose country mean m_c correlates with individualism by income_culture. Style is a vector whose
+variance lies partly between countries; interests in categories are Dirichlet; visits a week are log-normal
+between people.
 """
 
 from __future__ import annotations
@@ -42,11 +46,15 @@ class CountryWeights:
     base: Floats
     culture: Floats
     effect: Floats
+    income: Floats
+    """What the country's mean income does to the weight of the price."""
+    mean_income: Floats
+    """(countries,) mean log income."""
 
     @property
     def value(self) -> Floats:
         """The mean sensitivity of each country."""
-        summed: Floats = self.base + self.culture + self.effect
+        summed: Floats = self.base + self.culture + self.effect + self.income
         return summed
 
 
@@ -63,8 +71,9 @@ class People:
     """0 female, 1 male, 2 other, -1 unknown."""
     joined_at: Ints
     first_week: Ints
-    left_week: Ints
     visits: Floats
+    income: Single
+    """log, 0 on average over countries."""
     propensity: Single
     weights: Single
     style: Single
@@ -87,7 +96,21 @@ def country_weights(parameters: Parameters, seed: int) -> CountryWeights:
     base = np.broadcast_to(np.array([term.base for term in terms]), (len(codes), len(terms)))
     spread = np.array([term.country_sd for term in terms])
     effect = np.array([stream(seed, f"country {code}").normal(size=len(terms)) for code in codes]) * spread
-    return CountryWeights(codes, base, standard_scores(codes) @ gamma.T, effect)
+    scores, confounding = standard_scores(codes), parameters.confounding
+    bent = scores + confounding.nonlinear * (scores**2 - 1) / np.sqrt(2)
+    mean_income = _mean_income(parameters, codes, scores, seed)
+    income = np.where(np.array(TERMS) == "price", confounding.income_price, 0.0) * mean_income[:, None]
+    return CountryWeights(codes, base, bent @ gamma.T, effect, income, mean_income)
+
+
+def _mean_income(parameters: Parameters, codes: tuple[str, ...], scores: Floats, seed: int) -> Floats:
+    """Mean log income of each country."""
+    settings = parameters.confounding
+    own = np.array([stream(seed, f"income {code}").normal() for code in codes])
+    share = settings.income_culture
+    level = share * scores[:, DIMENSIONS.index("idv")] + np.sqrt(1 - share**2) * own
+    mean: Floats = settings.income_sd * level / np.sqrt(2)
+    return mean
 
 
 def make_people(parameters: Parameters, clock: Clock, seed: int, scale: float) -> People:
@@ -100,10 +123,11 @@ def make_people(parameters: Parameters, clock: Clock, seed: int, scale: float) -
     by_country = country_weights(parameters, seed)
     person_sd = np.array([getattr(parameters.sensitivity, name).person_sd for name in TERMS])
     weights = by_country.value[country] + rng.normal(size=(number, len(TERMS))) * person_sd
+    own_income = parameters.confounding.income_sd / np.sqrt(2) * stream(seed, "incomes").normal(size=number)
+    weights[:, TERMS.index("price")] += parameters.confounding.income_price * own_income
     gender = np.where(rng.random(number) < settings.female, 0, 1)
     gender[rng.random(number) < 0.01] = 2
     first_week, joined_at = _joining(parameters, clock, number, rng)
-    stays = rng.geometric(max(settings.leave_per_week, 1e-9), number)
     spread = settings.visits_spread
     age = np.clip(rng.normal(settings.age_mean, settings.age_sd, number), 16, 85)
     return People(
@@ -115,8 +139,8 @@ def make_people(parameters: Parameters, clock: Clock, seed: int, scale: float) -
         gender=np.where(rng.random(number) < settings.unknown, -1, gender),
         joined_at=joined_at,
         first_week=first_week,
-        left_week=np.minimum(np.maximum(first_week, 0) + stays, 1_000_000),
         visits=settings.visits_per_week * np.exp(spread * rng.normal(size=number) - spread**2 / 2),
+        income=(by_country.mean_income[country] + own_income).astype(np.float32),
         propensity=(settings.propensity_sd * rng.normal(size=number)).astype(np.float32),
         weights=weights.astype(np.float32),
         style=_mixture(country, len(codes), len(STYLES), taste.country_share, rng),

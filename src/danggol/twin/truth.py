@@ -1,8 +1,9 @@
 """The truth of a simulated market, for those who check an estimate against it; never an input of a capability.
 
-Written to ``truth/`` of the shop as Parquet: countries and how they weigh the terms, customers, products, the
-probability of every showing to be viewed and bought, of every purchase to be sent back; and ``market.json`` with
-every parameter and the seed.
+Written to ``truth/`` of the shop as Parquet: countries and how they weigh the terms, customers and why they left,
+products and which are the same, trends, accounts, posts, hosts, what each offer does to each person; the probability of
+every showing to be viewed and bought, of every purchase to be sent back, and how pleased the buyer was, of what was
+said in every review; and ``market.json`` with every parameter and the seed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from danggol.twin.countries import DIMENSIONS, countries, standard_scores
 from danggol.twin.goods import BACKGROUNDS, Goods
 from danggol.twin.market import MarketFile
 from danggol.twin.people import TERMS, CountryWeights, People
+from danggol.twin.social import accounts_frame
+from danggol.twin.step import Market, left_weeks
+from danggol.twin.trends import trends_frame
 from danggol.twin.words import CATEGORIES, COLORS, MATERIALS, PATTERNS
 from danggol.version import __version__
 
@@ -92,11 +96,12 @@ def market_json(market: MarketFile, seed: int, scale: float, level: Level) -> by
     return (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def countries_frame(codes: tuple[str, ...]) -> pl.DataFrame:
-    """Scores of the countries, standardised over the table of countries, and their price levels."""
+def countries_frame(weights: CountryWeights) -> pl.DataFrame:
+    """Scores of the countries, standardised over the table of countries, their price levels and mean log incomes."""
+    codes, income = weights.codes, weights.mean_income
     scores = standard_scores(codes)
     levels = [countries()[code].price_level for code in codes]
-    return pl.DataFrame({"country": codes, "price_level": levels}).with_columns(
+    return pl.DataFrame({"country": codes, "price_level": levels, "mean_log_income": income}).with_columns(
         pl.Series(name, scores[:, column]) for column, name in enumerate(DIMENSIONS)
     )
 
@@ -111,19 +116,38 @@ def weights_frame(weights: CountryWeights) -> pl.DataFrame:
             "base": weights.base.ravel(),
             "culture": weights.culture.ravel(),
             "country_effect": weights.effect.ravel(),
+            "income": weights.income.ravel(),
             "value": weights.value.ravel(),
         }
     )
 
 
-def customers_frame(people: People) -> pl.DataFrame:
+def frames(market: Market) -> dict[str, pl.DataFrame]:
+    """Every truth file that is known once the time is over, by its name."""
+    codes, clock = market.people.by_country.codes, market.clock
+    return {
+        "countries": countries_frame(market.people.by_country),
+        "country_sensitivities": weights_frame(market.people.by_country),
+        "customers": customers_frame(market.people, left_weeks(market)),
+        "products": products_frame(market.goods, market.file),
+        "leaving": market.feelings.frame(market.people.ids),
+        "offer_effects": market.campaigns.frame(),
+        "hosts": market.studio.frame(),
+        "sellers": market.orders.deliveries.frame(),
+        "trends": trends_frame(market.trends, codes, clock),
+        "accounts": accounts_frame(market.accounts),
+    }
+
+
+def customers_frame(people: People, left_week: pl.Series) -> pl.DataFrame:
     """What moves each customer."""
     return pl.DataFrame(
         {
             "customer_id": people.ids,
             "visits_per_week": people.visits,
             "first_week": people.first_week,
-            "left_week": people.left_week,
+            "left_week": left_week,
+            "income": people.income,
             "propensity": people.propensity,
             **{term: people.weights[:, column] for column, term in enumerate(TERMS)},
             **_numbered("style", people.style),
@@ -142,6 +166,7 @@ def products_frame(goods: Goods, market: MarketFile) -> pl.DataFrame:
     return pl.DataFrame(
         {
             "product_id": goods.ids,
+            "real_product": goods.ids.gather(goods.real),
             "category": pl.Series(names).gather(goods.category),
             "brand": goods.brand,
             "standing": goods.standing,
