@@ -19,7 +19,6 @@ from danggol.twin.randomness import stream
 from danggol.twin.titles import brand_names
 from danggol.twin.words import COLORS
 
-
 TOLD = ("review_id", "satisfaction", "stars_meant", "sarcastic", "disagrees", "complains_of", "praises")
 """What is true of a review."""
 
