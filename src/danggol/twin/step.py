@@ -200,8 +200,8 @@ class Market:
         self.campaigns.bought(placed.customer, placed.spent, placed.given)
         usd = float(self.rates.rate[7 * week, self.rates.currencies.index("USD")])
         messages = self.campaigns.messages(week) * usd
-        campaigns, effects = self.campaigns.close(week, usd, last=week + 1 >= self.clock.weeks)
         tired = self.campaigns.tired()
+        campaigns, effects = self.campaigns.close(week, usd, last=week + 1 >= self.clock.weeks)
         left = self.feelings.leave(week, self.present(week), tired, stream(self.seed, "leaving", week))
         reviews, review_truth = self.orders.reviews_of(week)
         posts = self.feed.week(week)
