@@ -103,9 +103,10 @@ class Studio:
         return Audience(slot_of, customer, begin)
 
     def starts(self, week: int, slot: Slot) -> int:
-        """When a slot starts, in microseconds, within its week."""
+        """When a slot starts, in microseconds: early enough for all that its viewers do to lie in its week."""
         shift = self.clock.offset_hours(week) - float(self.offset[slot.country])
-        hours = (slot.day * 24 + slot.hour + shift) % 168.0 * (166 / 168)
+        length = (self.clock.start(week + 1) - self.clock.start(week)) / 3600e6
+        hours = min((slot.day * 24 + slot.hour + shift) % 168.0, length - 1 - slot.minutes / 60)
         return self.clock.start(week) + int(hours * 3600) * 1_000_000
 
     def table(self, week: int, slots: list[Slot], audience: Audience, sales: Floats, price: Floats) -> pl.DataFrame:
