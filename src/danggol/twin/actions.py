@@ -5,14 +5,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from danggol.errors import UsageError
 from danggol.twin.broadcasts import Slot
 from danggol.twin.campaigns import Assigned
 from danggol.twin.people import Floats, Ints
+
+_MOST = 10**9
+"""Units that can be ordered of a product at once."""
 
 
 @dataclass(frozen=True)
@@ -71,9 +76,9 @@ class Names:
         for country, ids in actions.curations.items():
             if len(ids) > most:
                 raise UsageError(f"the shelf of {country} holds {len(ids)} products; a shelf holds at most {most}")
-            if ids:
-                products = np.unique(self.find("products", list(ids)))
-                shelves[int(self.find("countries", [country])[0])] = products
+            place = int(self.find("countries", [country])[0])
+            if len(ids):
+                shelves[place] = np.unique(self.find("products", list(ids)))
         return shelves
 
     def prices(self, actions: Actions) -> tuple[Ints, Ints, Floats] | None:
@@ -81,17 +86,22 @@ class Names:
         if actions.prices is None:
             return None
         _needs(actions.prices, "prices", ("product_id", "country", "price"))
-        price = actions.prices["price"].cast(pl.Float64).to_numpy()
-        if (price <= 0).any():
-            raise UsageError("the action sets a price that is not above 0; leave it empty to give it back")
-        product = self.find("products", actions.prices["product_id"].to_list())
+        price, ids = _column(actions.prices, "prices", "price", pl.Float64), actions.prices["product_id"].to_list()
+        wrong = np.flatnonzero((price <= 0) | np.isinf(price))
+        if len(wrong):
+            raise UsageError(
+                f"the action sets the price of {ids[wrong[0]]!r} to {price[wrong[0]]:g}; "
+                "a price is a number above 0, or empty to give it back"
+            )
+        product = self.find("products", ids)
         return product, self.find("countries", actions.prices["country"].to_list()), np.asarray(price, np.float64)
 
     def stock(self, actions: Actions) -> Ints:
         """(products,) units to order."""
         units = np.zeros(len(self.products), dtype=np.int64)
-        if any(number < 0 for number in actions.stock.values()):
-            raise UsageError("the action orders less than nothing of a product; orders are 0 or more units")
+        for product, number in actions.stock.items():
+            if not (isinstance(number, int | np.integer) and 0 <= number <= _MOST):
+                raise UsageError(f"the action orders {number} of {product!r}; orders are whole units from 0 to {_MOST}")
         units[self.find("products", list(actions.stock))] = list(actions.stock.values())
         return units
 
@@ -100,7 +110,7 @@ class Names:
         for one in actions.broadcasts:
             if not (0 <= one.day <= 6 and 0 <= one.hour < 24 and 0 < one.minutes <= 600 and 0 <= one.discount < 1):
                 raise UsageError(
-                    f"the broadcast of {one.product_id}: day lies in 0 to 6, hour in 0 to 24, minutes in 0 to 600, "
+                    f"the broadcast of {one.product_id!r}: day lies in 0 to 6, hour in 0 to 24, minutes in 0 to 600, "
                     "discount in 0 to 1"
                 )
         return [
@@ -122,24 +132,49 @@ class Names:
         if rows is None or not len(rows):
             return None
         _needs(rows, "promotions", ("customer_id", "offer"))
-        if rows["customer_id"].n_unique() < len(rows):
-            raise UsageError("the action promises one customer two promotions; give each at most one a week")
+        twice = rows.filter(rows["customer_id"].is_duplicated())["customer_id"]
+        if len(twice):
+            raise UsageError(f"the action promises {twice[0]!r} two promotions; give each customer at most one a week")
         unknown = [name for name in rows["offer"].unique().to_list() if name not in offers]
         if unknown:
             near = difflib.get_close_matches(str(unknown[0]), offers, n=1, cutoff=0.0)[0]
             raise UsageError(f"the market has no offer {unknown[0]!r}; did you mean {near!r}?")
-        size = len(rows)
+        treated = _column(rows, "promotions", "treated", pl.Boolean, True)
+        chance = _column(rows, "promotions", "probability", pl.Float64, 1.0)
+        wrong = np.flatnonzero(~((chance > 0) & (chance <= 1)))
+        if len(wrong):
+            raise UsageError(
+                f"the action promotes to {rows['customer_id'][int(wrong[0])]!r} with probability {chance[wrong[0]]:g}; "
+                "a probability lies above 0 and up to 1"
+            )
         return Assigned(
             self.find("customers", rows["customer_id"].to_list()),
             np.array([list(offers).index(name) for name in rows["offer"].to_list()], dtype=np.int64),
-            rows["treated"].to_numpy().astype(bool) if "treated" in rows.columns else np.ones(size, dtype=bool),
-            rows["probability"].to_numpy().astype(float) if "probability" in rows.columns else np.ones(size),
+            treated,
+            np.asarray(chance, np.float64),
             campaign,
         )
 
 
 def _places(names: Sequence[str]) -> dict[str, int]:
     return {name: place for place, name in enumerate(names)}
+
+
+def _column(
+    rows: pl.DataFrame, what: str, name: str, kind: type[pl.DataType], usual: float | bool | None = None
+) -> NDArray[Any]:
+    """A column as numbers, or as true and false; ``usual`` where the column is not there."""
+    if name not in rows.columns:
+        return np.full(len(rows), usual)
+    try:
+        values = rows[name].cast(kind)
+    except pl.exceptions.PolarsError as error:
+        said = "true or false" if kind == pl.Boolean else "numbers"
+        raise UsageError(f"the action's {what} need {said} in the column {name}, not {rows[name].dtype}") from error
+    if kind == pl.Boolean and values.null_count():
+        raise UsageError(f"the action's {what} have an empty {name}; say true or false")
+    found: NDArray[Any] = values.to_numpy()
+    return found
 
 
 def _needs(rows: pl.DataFrame, what: str, columns: tuple[str, ...]) -> None:
