@@ -38,7 +38,8 @@ class Actions:
     """What is done in one week; what is not named goes on as the market would have it.
 
     ``promotions``: rows customer_id, offer (a name in the market file), and, where some are held out at random, treated
-    and probability. ``curations``: country -> product ids of its shelf. ``prices``: rows product_id, country, price in
+    and probability; those who have not joined yet, or are in the window of an earlier one, are passed over.
+    ``curations``: country -> product ids of its shelf. ``prices``: rows product_id, country, price in
     local currency, which hold until changed; a missing price gives it back to the market. ``stock``: product id ->
     units to order now. ``own_campaigns`` and ``own_broadcasts`` say whether the market's own go on beside.
     """

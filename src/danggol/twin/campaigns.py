@@ -95,9 +95,9 @@ class Campaigns:
             busy[one.assigned.customer] = True
         return busy
 
-    def free(self, assigned: Assigned) -> Assigned:
-        """Those of an assignment who are in no open window: nobody is under two offers."""
-        kept = ~self.waiting()[assigned.customer]
+    def free(self, assigned: Assigned, joined: Bools) -> Assigned:
+        """Those of an assignment who have joined (people,) and are in no open window: nobody is under two offers."""
+        kept = (joined & ~self.waiting())[assigned.customer]
         return Assigned(
             assigned.customer[kept],
             assigned.offer[kept],

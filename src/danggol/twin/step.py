@@ -134,11 +134,11 @@ class Market:
         return now, ended
 
     def _promote(self, week: int, done: Actions, promoted: Assigned | None) -> None:
-        present = self.present(week)
+        present, joined = self.present(week), self.people.first_week <= week
         own = self.campaigns.draw(week, present) if done.own_campaigns else None
         for assigned in (promoted, own):
             if assigned is not None and len(assigned.customer):
-                chosen = self.campaigns.free(assigned)
+                chosen = self.campaigns.free(assigned, joined)
                 who, comforted = self.campaigns.begin(week, chosen, self.feelings.felt)
                 self.feelings.comfort(who, comforted)
 
