@@ -14,7 +14,7 @@ from danggol.twin.actions import Actions, Names
 from danggol.twin.broadcasts import Audience, Slot, Studio
 from danggol.twin.campaigns import Assigned, Campaigns
 from danggol.twin.choice import Chosen, Level, choose, settle, utility
-from danggol.twin.clock import Clock
+from danggol.twin.clock import DAY, Clock
 from danggol.twin.goods import make_goods
 from danggol.twin.journal import Journal, Written
 from danggol.twin.leaving import STAYS, Feelings
@@ -249,8 +249,10 @@ class Market:
         value = (watched["price"] * watched["quantity"]).to_numpy()
         slot = watched["slot"].to_numpy().astype(np.int64)
         sales = np.asarray(np.bincount(slot, value, minlength=len(slots)), np.float64)
-        rate = self.rates.rate[7 * week, self.rates.of_country]
-        price = [now.price[one.product, one.country] * (1 - one.discount) * rate[one.country] for one in slots]
+        day = [(self.studio.starts(week, one) - self.clock.start(0)) // DAY for one in slots]
+        rate = self.rates.rate[:, self.rates.of_country]
+        local = [round(now.price[one.product, one.country] * (1 - one.discount), 2) for one in slots]
+        price = [local[place] * rate[day[place], one.country] for place, one in enumerate(slots)]
         return self.studio.table(week, slots, audience, sales, np.array(price))
 
     def _pilot(self) -> tuple[Level, Floats]:
