@@ -8,6 +8,7 @@ from PIL import Image
 from danggol.errors import UsageError
 from danggol.shop import Shop
 from danggol.twin import Market, MarketFile, simulate
+from danggol.twin.market import names
 from danggol.twin.truth import Transparency
 
 TABLES = {
@@ -272,6 +273,22 @@ EXTREMES = {
     "short lists": {"visits.stop": 1.0, "visits.list_length": 2, "visits.wander": 1.0, "visits.reminder": 1.0},
     "everything bought": {"choice.conversion": 0.3, "choice.habit": 6.0, "choice.add_on": 10.0, "choice.cart": 10.0},
     "nothing bought": {"choice.conversion": 0.001, "choice.view": -10.0, "people.propensity_sd": 2.0},
+    "nobody speaks": {"reviews.share": 0.0, "social.accounts": 0, "trends.real": 0, "trends.hypes": 0},
+    "everybody speaks": {"reviews.share": 1.0, "reviews.sarcasm": 1.0, "reviews.disagree": 1.0, "reviews.typos": 0.5},
+    "nothing is planned": {"broadcasts.per_week": 0.0, "campaigns.share": 0.0, "signals.sd": 0.0},
+    "everything is planned": {"broadcasts.per_week": 60.0, "broadcasts.reach": 1.0, "campaigns.share": 1.0},
+    "an empty store": {"stock.cover_weeks": 0.1, "stock.lead_weeks": 26, "stock.careless": 1.0},
+    "careless sellers": {"delivery.seller_sd": 3.0, "delivery.delay_sd": 1.5, "delivery.promise_slack_days": 0.0},
+    "everyone leaves": {"people.leave_per_week": 0.2, "leaving.half_life_weeks": 104.0, "returns.fault": 10.0},
+    "nearly all copies": {"copies.share": 0.8, "copies.picture_changed": 0.0, "copies.price_sd": 1.0},
+    "confounded": {
+        "confounding.nonlinear": 3.0,
+        "confounding.income_sd": 3.0,
+        "confounding.income_culture": -1.0,
+        "confounding.assortment": 3.0,
+        "confounding.price_level": 3.0,
+        "confounding.discount_level": 3.0,
+    },
     "elsewhere": {"shop.timezone": "Europe/London", "shop.currency": "GBP", "offers.sale": [], "goods.brands": 5000},
 }
 
@@ -286,6 +303,38 @@ def test_any_market_within_the_ranges_runs_and_passes_every_check(tmp_path, extr
     figures = simulate(tmp_path / "shop", MarketFile(type(MarketFile.load("small").parameters)(**values), "extreme"))
     assert set(figures["tables"]) == TABLES
     assert Shop.open(tmp_path / "shop").check() == []
+
+
+@pytest.mark.parametrize("name", names())
+def test_every_market_of_the_package_gives_every_table_and_breaks_no_rule(tmp_path, name):
+    market = tmp_path / "short.toml"
+    market.write_text(
+        f'format = 1\nbase = "{name}"\nname = "short"\n[size]\ncustomers = 300\nproducts = 100\nweeks = 8\n', "utf8"
+    )
+    figures = simulate(tmp_path / "shop", market, seed=7)
+    assert set(figures["tables"]) == TABLES
+    assert min(figures["tables"].values()) > 0
+    shop = Shop.open(tmp_path / "shop")
+    assert shop.check() == []
+    again = simulate(tmp_path / "again", market, seed=7)
+    assert again["tables"] == figures["tables"]
+    for table in ("reviews", "posts", "campaigns", "signals"):
+        assert Shop.open(tmp_path / "again").read(table).equals(shop.read(table))
+
+
+def test_a_shock_stands_in_a_market_file_of_ones_own(tmp_path):
+    market = tmp_path / "mine.toml"
+    shock = "weeks = 2, traffic = 0.05, season = -1.0, delay_days = 60.0, categories = { tea = 9.0 }"
+    market.write_text(
+        f'format = 1\nbase = "small"\nshock = [{{ week = 2, {shock} }}]\n[size]\ncustomers = 600\nweeks = 5\n', "utf8"
+    )
+    simulate(tmp_path / "shop", market)
+    visits = Shop.open(tmp_path / "shop").sql("SELECT date_diff('week', min(ts) OVER (), ts) AS week FROM sessions")
+    by_week = dict(visits["week"].value_counts().iter_rows())
+    assert by_week[2] < 0.5 * by_week[1]  # weeks of UTC begin nine hours after the shop's
+    market.write_text(market.read_text("utf8").replace("tea", "teas"), "utf8")
+    with pytest.raises(UsageError, match=r"line 3: parameter 'shock': 'teas' is no category; did you mean 'tea'"):
+        simulate(tmp_path / "other", market)
 
 
 def test_pictures_decode_and_have_the_size_of_the_market(small):

@@ -89,6 +89,11 @@ class Market:
         """Whether the simulated time is over."""
         return self.week >= self.clock.weeks
 
+    @property
+    def country(self) -> pl.Series:
+        """The country of each customer, in the order of ``people.ids``."""
+        return pl.Series(self.codes).gather(self.people.country)
+
     def present(self, week: int) -> Bools:
         """(people,) who may visit in a week."""
         return (self.people.first_week <= week) & (week < self.feelings.left_week)
