@@ -135,21 +135,18 @@ def test_the_cost_of_the_weeks_is_that_of_the_campaigns(own):
 def tried() -> pl.DataFrame:
     """Half of the people get what they answer to most, half what they answer to least; of each, half are treated."""
     found = []
-    for seed in (11, 12):
-        market = Market(MarketFile(QUIET, "quiet"), seed, 10.0)
-        effects = market.campaigns.frame()
-        answers = effects.select(OFFERS).to_numpy()
-        helped = np.arange(len(answers)) % 2 == 0
-        offer = pl.Series(OFFERS).gather(np.where(helped, answers.argmax(axis=1), answers.argmin(axis=1)))
-        treated = np.random.default_rng(seed).random((len(answers), market.clock.weeks)) < 0.5
-        for week in range(12):
-            rows = pl.DataFrame(
-                {"customer_id": effects["customer_id"], "offer": offer, "treated": treated[:, week]}
-            ).with_columns(probability=pl.lit(0.5))
-            done = market.step(Actions(promotions=rows, own_campaigns=False))
-            found.append(
-                done.tables["campaigns"].join(done.truth["campaigns"].select("customer_id", "effect"), on="customer_id")
-            )
+    market = Market(MarketFile(QUIET, "quiet"), 11, 20.0)
+    effects = market.campaigns.frame()
+    answers = effects.select(OFFERS).to_numpy()
+    helped = np.arange(len(answers)) % 2 == 0
+    offer = pl.Series(OFFERS).gather(np.where(helped, answers.argmax(axis=1), answers.argmin(axis=1)))
+    treated = np.random.default_rng(11).random((len(answers), 12)) < 0.5
+    for week in range(12):
+        rows = pl.DataFrame({"customer_id": effects["customer_id"], "offer": offer, "treated": treated[:, week]})
+        rows = rows.with_columns(probability=pl.lit(0.5))
+        done = market.step(Actions(promotions=rows, own_campaigns=False))
+        true = done.truth["campaigns"].select("customer_id", "effect")
+        found.append(done.tables["campaigns"].join(true, on="customer_id"))
     return pl.concat(found)
 
 

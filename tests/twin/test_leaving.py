@@ -98,7 +98,7 @@ def test_people_leave_only_for_what_they_met(over):
 def test_twice_the_hazard_drives_more_people_away():
     count = {}
     for times in (1.0, 2.0):
-        market = market_with(2, 5.0, times)
+        market = market_with(2, 3.0, times)
         played(market)
         count[times] = int(left(market)["cause"].is_in(CAUSES).sum())
     assert count[1.0] > 40

@@ -10,7 +10,7 @@ from danggol.twin.policies import best, best_promotions, best_shelves, do_nothin
 SMALL = MarketFile.load("small").parameters
 # Posts change no figure of a week, and take a third of its time.
 QUIET = MarketFile(SMALL.model_copy(update={"social": SMALL.social.model_copy(update={"accounts": 5})}), "few posts")
-SEEDS, WEEKS, SCALE = range(4), 12, 1.5
+SEEDS, WEEKS, SCALE = range(4), 8, 1.5
 
 
 def coupons_for_all(market: Market) -> Actions:

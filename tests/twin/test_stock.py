@@ -78,7 +78,7 @@ def test_offers_say_that_there_is_nothing_while_it_is_out(forgetful):
 def test_forgotten_orders_lead_to_stock_outs():
     def weeks_out(careless: float) -> int:
         market, out = market_with(seed=1, scale=2.0, careless=careless), 0
-        for _ in range(16):
+        for _ in range(13):
             market.step()
             assert market.now is not None
             out += int((market.now.stock == 0).sum())
