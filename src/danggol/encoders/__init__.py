@@ -1,0 +1,1 @@
+"""Text, image, event sequence and features as vectors and tokens."""
