@@ -1,4 +1,4 @@
-"""Sphinx settings; ``make docs`` builds the pages, `tables.md` is written from the schemas."""
+"""Sphinx settings; ``make docs`` builds the pages, those that code can tell are written from it."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 from commands import write_commands_page  # noqa: E402
+from parameters import write_parameters_page  # noqa: E402
 from settings import write_settings_page  # noqa: E402
 from tables import write_tables_page  # noqa: E402
 
@@ -27,3 +28,4 @@ suppress_warnings = ["myst.xref_missing"]
 write_tables_page(HERE / "tables.md")
 write_commands_page(HERE / "commands.md")
 write_settings_page(HERE / "settings.md")
+write_parameters_page(HERE / "market-parameters.md")

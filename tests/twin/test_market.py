@@ -1,13 +1,27 @@
+import importlib.util
 import re
+import sys
+from collections.abc import Iterable, Iterator
 from importlib.resources import files
 from pathlib import Path
+from typing import Any, get_args
 
+import polars as pl
 import pytest
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from danggol.errors import UsageError
+from danggol.shop.schemas import SOURCE_TABLES
 from danggol.twin import MarketFile
 from danggol.twin.market import names
+from danggol.twin.parameters import Culture, Parameters, Sensitivities
+from danggol.twin.sections import Causes, Rates
 from danggol.twin.toml_lines import line_of
+
+from .conftest import Simulated
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 DEFAULT = files("danggol.twin").joinpath("markets", "default.toml").read_text("utf8")
 SMALL = files("danggol.twin").joinpath("markets", "small.toml").read_text("utf8")
@@ -109,26 +123,86 @@ def test_a_base_gives_what_a_file_leaves_out_and_countries_are_replaced_as_a_who
     assert "SE" not in small.countries
 
 
-def test_every_parameter_has_a_comment_with_its_meaning():
-    lines = DEFAULT.splitlines()
-    bare = []
-    for number, line in enumerate(lines):
-        if re.match(r"[a-z_]+ = ", line) and "#" not in line:
-            above = [text for text in lines[max(0, number - 2) : number] if text.startswith("#")]
-            under_header = any(key in line for key in ("base =", "culture =", "country_sd =", "person_sd ="))
-            if not above and not under_header:
-                bare.append(line)
-    assert bare == []
+def limits(kind: Any) -> set[float]:
+    """The bounds that a field's values must keep to, those of what it holds included."""
+    if isinstance(kind, FieldInfo):
+        return limits(kind.annotation) | limits_of(kind.metadata)
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return {bound for one in kind.model_fields.values() for bound in limits(one)}
+    return limits_of(getattr(kind, "__metadata__", ())) | {bound for one in get_args(kind) for bound in limits(one)}
 
 
-def test_the_documentation_names_every_parameter():
-    page = Path(__file__).parents[2] / "docs" / "twin.md"
+def limits_of(metadata: Iterable[Any]) -> set[float]:
+    """The bounds among what is annotated."""
+    known = [one for thing in metadata for one in getattr(thing, "metadata", [thing])]
+    sides = ("ge", "gt", "le", "lt")
+    return {float(getattr(one, side)) for one in known for side in sides if hasattr(one, side)}
+
+
+def parameters_of(model: type[BaseModel], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
+    """Every parameter by the path under which ``default.toml`` tells of it."""
+    for name, field in model.model_fields.items():
+        held = [field.annotation, *get_args(field.annotation)]
+        within = [one for one in held if isinstance(one, type) and issubclass(one, BaseModel)]
+        if within and within[0] not in (Causes, Rates, Culture):
+            yield from parameters_of(within[0], path if path == "sensitivity." else f"{path}{name}.")
+        else:
+            yield f"{path}{name}", field
+
+
+PARAMETERS = {path: field for path, field in parameters_of(Parameters) if path != "countries"}
+
+
+def told() -> Any:
+    """The comments of ``default.toml``, as the page of parameters reads them."""
+    spec = importlib.util.spec_from_file_location("parameters_page", DOCS / "parameters.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_parameter_has_a_range_a_meaning_and_a_source_in_the_default_market():
+    comments = told().Comments.of(DEFAULT)
+    assert {path: text for path, text in comments.unread.items() if path != "shock"} == {}
+    assert set(comments.told) == set(PARAMETERS)
+    assert "Assumed" in comments.intro["countries"]
+
+
+def test_the_ranges_told_are_those_that_are_checked():
+    comments, wrong = told().Comments.of(DEFAULT), {}
+    for path, field in PARAMETERS.items():
+        said = comments.told[path].range
+        found = re.findall(r"(-?\d[\d.]*(?:e\d+)?)( million)?", said)
+        numbers = {float(number) * (1e6 if million else 1) for number, million in found}
+        share = {0.0, 1.0} if re.search(r"\bshares?\b", said) else set()
+        if not limits(field) <= numbers | share:
+            wrong[path] = said
+    assert wrong == {}
+
+
+def test_the_page_of_parameters_names_every_one(tmp_path: Path):
+    page = tmp_path / "page.md"
+    told().write_parameters_page(page)
     written = page.read_text("utf8")
-    sections = MarketFile.load("default").parameters.model_dump()
-    names = {name for section in sections.values() if isinstance(section, dict) for name in section}
-    names |= set(sections["goods"]["category"][0]) | set(sections["offers"]["sale"][0])
-    names -= set(sections["countries"])
-    assert sorted(name for name in names if f"`{name}`" not in written) == []
+    names = {path.rpartition(".")[2] for path in PARAMETERS}
+    assert sorted(name for name in names if f"| `{name}` |" not in written) == []
+    for section in MarketFile.load("default").parameters.model_dump():
+        assert section in ("format", "name") or f"\n## {section}\n" in written
+
+
+def test_the_documentation_names_every_market_and_every_table_and_truth_file(small: Simulated):
+    page = (DOCS / "twin.md").read_text("utf8")
+    files = {file.name for file in (small.shop.path / "truth").iterdir()}
+    said = {*names(), *SOURCE_TABLES, *(f"truth/{name}" for name in files)}
+    assert sorted(name for name in said if f"`{name}`" not in page) == []
+    for file in sorted(files - {"market.json"}):
+        row = next(line for line in page.splitlines() if line.startswith(f"| `truth/{file}`"))
+        columns = pl.read_parquet_schema(small.shop.path / "truth" / file)
+        stems = {re.sub(r"_\d+$", "_0", re.sub(r"^likes_.*", "likes_red", name)) for name in columns}
+        terms = set(Sensitivities.model_fields) if file == "customers.parquet" else set()
+        assert sorted(name for name in stems - terms if f"`{name}`" not in row) == [], file
 
 
 def test_the_line_of_a_value_is_found_in_every_form_of_toml():
