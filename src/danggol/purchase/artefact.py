@@ -15,7 +15,7 @@ FORMAT = 1
 CONFIG = "config.json"
 
 
-def publish(target: Path, files: Mapping[str, str]) -> None:
+def publish(target: Path, files: Mapping[str, str | bytes]) -> None:
     """Write the files to a folder beside ``target``, then let it take its place.
 
     Where a model is there already it is moved aside first; killed between the two moves, :func:`locate` still finds it.
@@ -26,9 +26,9 @@ def publish(target: Path, files: Mapping[str, str]) -> None:
     recover(target)
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
-    for name, text in files.items():
-        with (staged / name).open("w", encoding="utf8") as file:
-            file.write(text)
+    for name, content in files.items():
+        with (staged / name).open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
     if target.exists():

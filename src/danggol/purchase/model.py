@@ -116,7 +116,7 @@ class PurchaseModel:
             "until": self.until,
             "as_of": self.as_of,
         }
-        files: dict[str, str] = {}
+        files: dict[str, str | bytes] = {}
         if isinstance(learner, Ranker):
             names = [f"ranker_{nth}.txt" for nth in range(len(learner.rankers))]
             files = {name: booster.model_to_string() for name, booster in zip(names, learner.rankers, strict=True)}

@@ -1,0 +1,179 @@
+"""Showings as the arrays that the cross-modal model reads: each text and picture once, rows by their places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+import torch
+from numpy.typing import NDArray
+
+from danggol.encoders.image import Patches, read_regions
+from danggol.encoders.text import Vocabulary
+from danggol.purchase.fusion import Batch, Shape
+from danggol.purchase.samples import DAY, END, query
+from danggol.purchase.showings import BEHAVIOUR, CUSTOMER, OFFER, Showings, showings
+
+if TYPE_CHECKING:
+    from danggol.shop import Shop
+
+Ints = NDArray[np.int64]
+TEXT_TOKENS, EVENTS = 16, 12
+_GAPS = np.array([0.04, 0.5, 1, 3, 7, 14, 30, 60, 120])
+"""Days since an event, into classes."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """What was learnt of the training shop's words and groups, so that another moment or shop is coded alike."""
+
+    vocabulary: Vocabulary
+    categories: list[str]
+    brands: list[str]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows of showings for the model; texts and pictures are stored once and looked up."""
+
+    showings: Showings
+    words: Words
+    text: Ints
+    """(listings, tokens)"""
+    listing: Ints
+    """(rows,) place in ``text``"""
+    regions: NDArray[np.float32]
+    """(pictures, regions, pixels); the last row is "no picture" """
+    picture: Ints
+    """(rows,) place in ``regions``"""
+    events: Ints
+    """(rows, events, channels): deed, category, brand, gap, same; 0 where there is none"""
+
+    def __len__(self) -> int:
+        return len(self.showings)
+
+    @property
+    def label(self) -> NDArray[np.bool_]:
+        """(rows,) whether it was bought."""
+        return self.showings.bought
+
+    def shape(self) -> Shape:
+        """The sizes that the network needs."""
+        return Shape(
+            vocabulary=len(self.words.vocabulary),
+            text_tokens=self.text.shape[1],
+            regions=self.regions.shape[1],
+            pixels=self.regions.shape[2],
+            events=self.events.shape[1],
+            event_sizes=[4, len(self.words.categories) + 2, len(self.words.brands) + 2, len(_GAPS) + 2, 9],
+            offer=len(OFFER),
+            behaviour=len(BEHAVIOUR),
+            customer=len(CUSTOMER),
+        )
+
+    def batch(self, rows: Ints) -> Batch:
+        """The rows as tensors."""
+        seen = self.showings
+        return {
+            "text": torch.from_numpy(self.text[self.listing[rows]]),
+            "image": torch.from_numpy(self.regions[self.picture[rows]]),
+            "events": torch.from_numpy(self.events[rows]),
+            "offer": torch.from_numpy(seen.offer[rows]),
+            "behaviour": torch.from_numpy(seen.behaviour[rows]),
+            "customer": torch.from_numpy(seen.customer[rows]),
+        }
+
+
+def inputs(shop: Shop, until: int | None = None, words: Words | None = None, before: int | None = None) -> Inputs:
+    """The showings of a shop before ``until``; words are learnt from listings known before ``before`` if not given."""
+    seen = showings(shop, until)
+    listings = shop.sql(
+        "SELECT product_id, title, category, brand, epoch_us(listed_at) AS listed FROM products ORDER BY product_id"
+    )
+    if words is None:
+        early = listings.filter(pl.col("listed").is_null() | (pl.col("listed") < (END if before is None else before)))
+        words = Words(
+            Vocabulary.learn(early["title"].to_list(), 4000),
+            sorted(early["category"].drop_nulls().unique().to_list()),
+            sorted(early["brand"].drop_nulls().unique().to_list()),
+        )
+    places = listings.select("product_id").with_row_index("place")
+    joined = seen.frame.join(places, on="product_id", how="left", maintain_order="left")
+    text = words.vocabulary.encode([*listings["title"].to_list(), None], TEXT_TOKENS)
+    regions, picture = _pictures(shop, seen)
+    return Inputs(
+        showings=seen,
+        words=words,
+        text=text,
+        listing=joined["place"].fill_null(len(listings)).to_numpy().astype(np.int64),
+        regions=regions,
+        picture=picture,
+        events=_events(shop, seen, listings, words, until),
+    )
+
+
+def _pictures(shop: Shop, seen: Showings) -> tuple[NDArray[np.float32], Ints]:
+    """Regions of the pictures shown, the listing's first picture where the log does not say which."""
+    patches = Patches()
+    first = shop.sql(query("images")) if shop.has("product_images") else None
+    rows = seen.frame.select("product_id", path="image_shown")
+    if first is not None:
+        rows = rows.join(first, on="product_id", how="left", maintain_order="left")
+        rows = rows.select(path=pl.coalesce("path", "image"))
+    paths = rows["path"].drop_nulls().unique().sort()
+    local = [path for path in paths.to_list() if "://" not in path]
+    found, _ = read_regions([shop.resolve(path) for path in local], patches, shop.path / "cache")
+    nothing = np.full((1, patches.regions, patches.pixels), np.nan, np.float32)
+    code = {path: place for place, path in enumerate(local)}
+    picture = rows["path"].replace_strict(code, default=len(local), return_dtype=pl.Int64).fill_null(len(local))
+    return np.concatenate([found, nothing]), picture.to_numpy().astype(np.int64)
+
+
+def _events(shop: Shop, seen: Showings, listings: pl.DataFrame, words: Words, until: int | None) -> Ints:
+    """The latest events of each row's person before the visit began, the last one first."""
+    deeds = shop.sql(query("deeds"), {"until": END if until is None else until}).filter(
+        pl.col("customer_id").is_not_null()
+    )
+    kinds = listings.select(
+        "product_id",
+        category=_coded(listings["category"], words.categories),
+        brand=_coded(listings["brand"], words.brands),
+        number=pl.int_range(pl.len()),
+    )
+    told = deeds.join(kinds, on="product_id", how="left", maintain_order="left").fill_null(0)
+    people = pl.concat([told["customer_id"], seen.frame["customer_id"].drop_nulls()]).unique().sort()
+    code = pl.Enum(people)
+    who = told["customer_id"].cast(code).to_physical().to_numpy().astype(np.int64)
+    ts = told["ts"].to_numpy()
+    order = np.lexsort((ts, who))
+    table = told.select("deed", "category", "brand", "number").to_numpy().astype(np.int64)[order]
+    who, ts = who[order], ts[order]
+    start = seen.frame.select(pl.col("ts").min().over("session_id"))["ts"].to_numpy()
+    person = seen.frame["customer_id"].cast(code).to_physical().fill_null(len(people)).to_numpy().astype(np.int64)
+    # a person's events before the visit end at this place
+    key = who * (END // 2**20) + ts // 2**20
+    end = np.searchsorted(key, person * (END // 2**20) + start // 2**20)
+    first = np.searchsorted(who, person)
+    shown = seen.frame.join(kinds, on="product_id", how="left", maintain_order="left").fill_null(0)
+    own = shown.select("category", "brand", "number").to_numpy().astype(np.int64)
+    found = np.zeros((len(seen), EVENTS, 5), np.int64)
+    for back in range(EVENTS):
+        place = end - 1 - back
+        there = place >= first
+        at = np.where(there, place, 0)
+        if not len(table):
+            break
+        days = np.maximum(start - ts[at], 0) / DAY
+        same = 1 + (table[at, 1] == own[:, 0]) + 2 * (table[at, 2] == own[:, 1]) + 4 * (table[at, 3] == own[:, 2])
+        row = np.stack([table[at, 0] + 1, table[at, 1] + 1, table[at, 2] + 1, np.digitize(days, _GAPS) + 1, same], 1)
+        found[:, back] = np.where(there[:, None], row, 0)
+    return found
+
+
+def _coded(values: pl.Series, known: list[str]) -> pl.Series:
+    """Place from 1 among the known, 0 where unknown."""
+    return values.replace_strict(
+        {name: place + 1 for place, name in enumerate(known)}, default=0, return_dtype=pl.Int64
+    )
