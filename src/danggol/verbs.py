@@ -240,6 +240,11 @@ def demo(path: Path, *, market: str, seed: int, replace: bool) -> Outcome:
     from danggol.twin import simulate as simulate_market
 
     began = time.monotonic()
+    if not replace and (path / "shop.toml").exists() and Shop.open(path).has("events"):
+        raise UsageError(
+            f"{path} is there already; go on with it by danggol run {path}, "
+            f"or begin anew by danggol demo {path} --replace"
+        )
     market_figures = simulate_market(path, market=market, seed=seed, replace=replace)
     simulated = time.monotonic()
     figures = pipeline.run(Shop.open(path), seed, pipeline.QUICK)
@@ -319,7 +324,7 @@ def _evaluation_words(figures: Mapping[str, Any]) -> list[str | Table]:
     ranked = sorted(models, key=lambda model: -models[model].get("ndcg@10", 0.0))
     rows = [[model, *(models[model].get(name) for name in names)] for model in ranked]
     heading = (
-        f"{figures['customers']:,} customers who bought in the {figures['days']:g} days from {figures['until'][:10]}"
+        f"{figures['customers']:,} customers who bought in the {figures['days']:g} days from {figures['from_day']}"
     )
     said: list[str | Table] = [Table(("model", *names), rows, heading)]
     ours = models["danggol"]

@@ -70,7 +70,7 @@ def test_purchases_answer_the_main_question_and_cautions_are_said(shop: Shop) ->
 
 def test_two_countries_are_no_culture_study(shop: Shop) -> None:
     assert not answers(shop)["culture"].ready
-    assert answers(shop)["culture"].missing == (Note("few_countries", {"have": "2", "need": "3"}),)
+    assert answers(shop)["culture"].missing == (Note("too_few_countries", {"have": "2", "need": "3"}),)
     shop.append("customers", pl.DataFrame({"customer_id": ["c", "d"], "country": ["JP", "DE"]}))
     assert answers(shop)["culture"].ready
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
@@ -183,7 +184,7 @@ def evaluate(
     if cut is None:
         cut = default_cut(shop, first, last, length)
     purchases = read(shop, cut + round(length * DAY))
-    return evaluate_purchases(purchases, cut, chosen, seeds, extra)
+    return evaluate_purchases(purchases, cut, chosen, seeds, extra, _zone(shop))
 
 
 def default_cut(shop: Shop, first: int, last: int, days: float) -> int:
@@ -205,16 +206,18 @@ def evaluate_purchases(
     settings: PurchaseSettings,
     seeds: Sequence[int] = (0,),
     extra: Sequence[Scorer] = (),
+    zone: ZoneInfo | None = None,
 ) -> Evaluation:
-    """The same for purchases that were read already and reach to the end of the test."""
+    """The same for purchases that were read already and reach to the end of the test; ``zone`` words the days."""
     wanted = targets(purchases, cut, settings.horizon_days)
     past = purchases.before(cut)
     known = np.unique(past.lines.customer[past.lines.customer >= 0])
     size = purchases.products.height
     testers = np.intersect1d(np.unique(wanted // size), known)
     if len(testers) == 0:
+        day = as_datetime(cut).astimezone(zone or UTC)
         raise DataError(
-            f"no customer who had bought before {as_datetime(cut):%Y-%m-%d %H:%M} UTC bought in the "
+            f"no customer who had bought before {day:%Y-%m-%d %H:%M} bought in the "
             f"{settings.horizon_days:g} days after it; choose an earlier --until or more --days"
         )
     places = [purchases.countries[code] for code in purchases.country[testers]]

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -71,11 +72,11 @@ def evaluate(
             run.append("purchase_metrics", frame)
         else:
             run.write("purchase_metrics", frame)
-    return summary(found, frame) | _cost(began)
+    return summary(found, frame, shop.config.timezone) | _cost(began)
 
 
-def summary(found: Evaluation, frame: pl.DataFrame) -> dict[str, Any]:
-    """The main figures of an evaluation: by model, ``metric`` or ``metric/part`` to value."""
+def summary(found: Evaluation, frame: pl.DataFrame, zone: str = "UTC") -> dict[str, Any]:
+    """The main figures of an evaluation: by model, ``metric`` or ``metric/part`` to value; days are of ``zone``."""
     models: dict[str, dict[str, float]] = {}
     for row in frame.iter_rows(named=True):
         name = row["metric"] if row["part"] == "all" else f"{row['metric']}/{row['part'].lower()}"
@@ -84,6 +85,7 @@ def summary(found: Evaluation, frame: pl.DataFrame) -> dict[str, Any]:
     ahead = frame.filter((pl.col("metric") == "ndcg@10") & pl.col("part").is_in(["all", "new"]))
     return {
         "until": as_datetime(found.until).isoformat(),
+        "from_day": as_datetime(found.until).astimezone(ZoneInfo(zone)).date().isoformat(),
         "days": found.days,
         "customers": len(found.country),
         "models": models,

@@ -256,9 +256,9 @@ def _answer(question: Question, found: Facts) -> Answer:
             code = "unknown_customers" if best.endswith(".customer_id") else "partly_filled"
             cautions.append(Note(code, {"column": best, "share": f"{share:.0%}", "empty": f"{1 - share:.0%}"}))
     if not missing:
-        missing += _too_few(found, question.least_countries, question.least_days)
+        missing += _too_few(found, question.least_countries, question.least_days, ("too_few_countries", "too_short"))
     if not missing:
-        cautions += _too_few(found, question.soft_countries, question.soft_days)
+        cautions += _too_few(found, question.soft_countries, question.soft_days, ("few_countries", "short_history"))
     lacking = [choice for choice in question.better if not any(found.filled.get(column) for column in choice)]
     better = [Note("better", {"columns": ", ".join(" or ".join(choice) for choice in lacking)})] if lacking else []
     asked = [column for choice in question.needs + question.better for column in choice]
@@ -266,12 +266,12 @@ def _answer(question: Question, found: Facts) -> Answer:
     return Answer(question.code, not missing, tuple(missing), tuple(better), tuple(cautions), filled)
 
 
-def _too_few(found: Facts, countries: int, days: int) -> list[Note]:
+def _too_few(found: Facts, countries: int, days: int, codes: tuple[str, str]) -> list[Note]:
     notes = []
     if len(found.countries) < countries:
-        notes.append(Note("few_countries", {"have": str(len(found.countries)), "need": str(countries)}))
+        notes.append(Note(codes[0], {"have": str(len(found.countries)), "need": str(countries)}))
     if found.days < days:
-        notes.append(Note("short_history", {"have": f"{found.days:.0f}", "need": str(days)}))
+        notes.append(Note(codes[1], {"have": f"{found.days:.0f}", "need": str(days)}))
     return notes
 
 

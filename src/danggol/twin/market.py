@@ -120,8 +120,9 @@ def _sentence(error: ValidationError, text: str, where: str, own: Mapping[str, A
     name = ".".join(str(part) for part in path) or "the file"
     if first["type"] == "extra_forbidden":
         known = _fields(Parameters, path[:-1])
-        near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.0)[0]
-        reason = f"unknown parameter '{name}'; did you mean '{near}'?"
+        near = difflib.get_close_matches(str(path[-1]), known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there are {', '.join(known)}"
+        reason = f"unknown parameter '{name}'; {hint}"
     elif first["type"] == "missing":
         hint = "" if "base" in own else ' (or say base = "default" to take what is not given from there)'
         reason = f"parameter '{name}' is missing{hint}"

@@ -59,7 +59,7 @@ class _Walk:
         return self.lines
 
     def header(self) -> Path:
-        several = self.text.startswith("[[", self.at)
+        several, here = self.text.startswith("[[", self.at), self.line()
         self.at += 2 if several else 1
         path = self.key()
         self.at += 2 if several else 1
@@ -69,7 +69,7 @@ class _Walk:
             path = (*path, number)
         elif path[:1] in self.arrays and len(path) > 1:
             path = (path[0], self.arrays[path[:1]], *path[1:])
-        self.note(path)
+        self.lines.setdefault(path, here)
         return path
 
     def pair(self, table: Path) -> None:
@@ -115,6 +115,7 @@ def line_of(text: str, path: Path) -> int:
     """The line, from 1, of what stands at ``path`` in a valid TOML ``text``, or else of the nearest key around it."""
     lines = _Walk(text).document()
     for length in range(len(path), 0, -1):
-        if path[:length] in lines:
-            return lines[path[:length]]
+        inside = [line for found, line in lines.items() if found[:length] == path[:length]]
+        if path[:length] in lines or inside:
+            return lines.get(path[:length], min(inside, default=1))
     return 1
