@@ -258,3 +258,35 @@ def test_revenue_counts_what_has_a_price(tmp_path: Path) -> None:
     said = Outline(build_report(shop).read_text("utf8")).said("en", "")
     assert "EUR 140" in said
     assert "66.7% of them" in said
+
+
+def test_what_is_yet_to_come_is_said(outline: Outline) -> None:
+    assert "This version of danggol answers 2 of the 18" in outline.said("en")
+    assert "yet to come" in outline.said("en")
+
+
+def test_few_customers_are_a_mark_and_one_note(page: str) -> None:
+    assert page.count("&nbsp;*</span>") > 1
+    assert page.count(">* Few customers or a wide interval") == 1
+
+
+def test_small_figures_of_calibration_keep_their_digits(
+    tmp_path: Path, metric_rows: Callable[..., pl.DataFrame]
+) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    tiny = metric_rows().with_columns(
+        pl.when(pl.col("metric") == "ece").then(pl.col(name) / 100).otherwise(name).alias(name)
+        for name in ("value", "low", "high")
+    )
+    shop.write("purchase_metrics", tiny)
+    assert "[0.00010,\u00a00.00015]" in Outline(build_report(shop).read_text("utf8")).said("")
+
+
+def test_a_market_without_returning_buyers_and_its_name_read_well(tmp_path: Path) -> None:
+    shop = Shop.create(tmp_path / "shop", name="Simulated market")
+    once = pl.DataFrame({"event_id": ["a", "b"], "kind": ["purchase"] * 2, "customer_id": ["x", "y"]})
+    shop.write("events", once.with_columns(ts=pl.datetime(2024, 1, 10, time_unit="us", time_zone="UTC")))
+    outline = Outline(build_report(shop).read_text("utf8"))
+    assert "No customer has bought on a second day yet." in outline.said("en")
+    assert "바로 단골입니다" not in outline.said("ko")
+    assert "가상 시장" in outline.said("ko")

@@ -6,7 +6,7 @@ import re
 from datetime import date
 from importlib.resources import files
 
-from danggol.report.words import Both, catalogue, country, day, figure, money, percent, say, signed, slots
+from danggol.report.words import Both, catalogue, country, day, digits, figure, money, percent, say, signed, slots
 from danggol.shop.codes import COUNTRIES
 
 
@@ -29,7 +29,7 @@ def test_every_key_that_a_template_names_is_there() -> None:
 def test_every_country_has_names() -> None:
     assert all(country(code).en != code and country(code).ko != code for code in COUNTRIES)
     assert country("XX").en == "XX"
-    assert country(None).ko == "국가 미상"
+    assert country(None).ko == "나라 미상"
 
 
 def test_counted_nouns_follow_their_number() -> None:
@@ -52,6 +52,7 @@ def test_a_text_that_is_the_same_stands_once() -> None:
 def test_figures() -> None:
     assert figure(0.39444) == "0.394"
     assert figure(None) == "–"
+    assert [digits(value) for value in (None, 0.0, 0.27, 0.0123, 0.00123, 0.000012, 1e-12)] == [3, 3, 3, 3, 4, 6, 8]
     assert signed(-0.01) == "−0.010"
     assert [percent(share) for share in (0, 1, 0.5, 0.0001, 0.99999, None)] == [
         "0%",

@@ -74,6 +74,7 @@ def _render(**parts: Any) -> str:
         day=words.day,
         count=words.count,
         figure=words.figure,
+        digits=words.digits,
         signed=words.signed,
         interval=words.interval,
         percent=words.percent,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import tomllib
 from collections.abc import Mapping
@@ -132,6 +133,11 @@ def count(value: float | None) -> str:
 def figure(value: float | None, digits: int = 3) -> str:
     """A figure with a fixed number of decimals."""
     return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def digits(value: float | None) -> int:
+    """How many decimals show two digits of a small figure: three, and more below 0.01, up to eight."""
+    return 3 if not value else min(max(3, 1 - math.floor(math.log10(abs(value)))), 8)
 
 
 def signed(value: float | None, digits: int = 3) -> str:

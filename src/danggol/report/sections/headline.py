@@ -93,8 +93,9 @@ def _regulars(contents: Contents) -> Finding | None:
     buyers, regulars = contents.facts.buyers, contents.facts.regulars
     if not buyers:
         return None
+    said = say("found.regulars", share=percent(regulars / buyers)) if regulars else say("found.regulars_none")
     return Finding(
-        say("found.regulars", share=percent(regulars / buyers)),
+        said,
         say("found.regulars_grounds", n=regulars, buyers=buyers),
     )
 

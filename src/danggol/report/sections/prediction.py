@@ -88,6 +88,12 @@ class Group:
         return next((one for one in self.figures if not one.ours and one.value is not None), None)
 
     @property
+    def twins(self) -> bool:
+        """Whether own frequency has the figures of popularity, as it must have on products never bought before."""
+        values = {one.model: (one.value, one.low, one.high) for one in self.figures}
+        return self.part == "new" and "popularity" in values and values["popularity"] == values.get("frequency")
+
+    @property
     def rival(self) -> Figure | None:
         """The other model that ours has the hardest time with: one that is ahead, else level, else the best."""
         others = [one for one in self.figures if not one.ours and one.value is not None]
