@@ -6,10 +6,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from commands import write_commands_page  # noqa: E402
-from parameters import write_parameters_page  # noqa: E402
-from settings import write_settings_page  # noqa: E402
-from tables import write_tables_page  # noqa: E402
+from pages import write_pages  # noqa: E402
 
 import danggol  # noqa: E402
 
@@ -25,7 +22,4 @@ exclude_patterns = ["_build"]
 autodoc_typehints = "description"
 suppress_warnings = ["myst.xref_missing"]
 
-write_tables_page(HERE / "tables.md")
-write_commands_page(HERE / "commands.md")
-write_settings_page(HERE / "settings.md")
-write_parameters_page(HERE / "market-parameters.md")
+write_pages(HERE)
