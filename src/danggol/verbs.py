@@ -55,10 +55,11 @@ def import_(
     replace: bool,
 ) -> Outcome:
     """Bring tables into a shop, or only show what the headings seem to mean."""
-    from danggol.shop.sources import import_source
+    from danggol.shop.sources import find_source, import_source
 
     if append and replace:
         raise UsageError("--append and --replace exclude each other; choose one")
+    find_source(source)
     if source != "csv" and (mapping or guess or save_mapping or yes):
         raise UsageError(f"--mapping, --guess, --save-mapping and --yes belong to the source csv, not to {source}")
     if guess and mapping:
@@ -123,6 +124,7 @@ def _import_words(report: ImportReport) -> list[str | Table]:
         said.append("They are in the table 'rejects', each with its row and reason.")
     if report.flaws:
         said.append(Table(("kept, but without a part", "rows"), list(report.flaws.items())))
+        said.append("The parts left out are in the table 'rejects' too, each with its row and value.")
     said += list(report.notes)
     said.append(f"Next: danggol check {report.shop}, danggol doctor {report.shop}")
     return said
