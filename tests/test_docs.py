@@ -1,4 +1,4 @@
-"""The documentation as it stands in the repository: pages written from code are up to date, and links lead somewhere."""
+"""The documentation in the repository: pages written from code are up to date, and links lead somewhere."""
 
 import re
 import subprocess
