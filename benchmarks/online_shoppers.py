@@ -41,7 +41,7 @@ from danggol.metrics import (
     bootstrap_rows,
     nadeau_bengio,
 )
-from danggol.purchase.conversion import Blend, ConversionModel, features_of
+from danggol.purchase.conversion import ConversionModel, features_of
 from danggol.purchase.conversion_features import Arithmetic
 from danggol.purchase.conversion_settings import ConversionSettings
 from danggol.shop import Shop
@@ -64,6 +64,7 @@ class Scores:
     splits: list[Split]
     values: dict[str, Floats] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    differences: dict[tuple[str, str], Interval] = field(default_factory=dict)
 
     def put(self, model: str, test: NDArray[np.int64], found: Floats, began: float) -> None:
         """Keep one model's scores of one fold."""
@@ -85,7 +86,12 @@ class Scores:
         return np.array([measure(self.values[model][test], self.label[test]) for _, test in self.splits])
 
     def difference(self, metric: str, model: str) -> Interval:
-        """Ours minus the model's over all test rows, by paired bootstrap."""
+        """Ours minus the model's over all test rows, by paired bootstrap, done once."""
+        if (metric, model) not in self.differences:
+            self.differences[metric, model] = self._difference(metric, model)
+        return self.differences[metric, model]
+
+    def _difference(self, metric: str, model: str) -> Interval:
         (ours, label), (theirs, _) = self.pooled("danggol"), self.pooled(model)
         of_weights = METRICS[metric][1]
         first, second = of_weights(ours, label), of_weights(theirs, label)
@@ -162,8 +168,8 @@ def ours(
     scores.put("danggol", test, model.blend.margin(parts), began)
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in model.blend.weights.items())
     print(f"fold of {len(test):,}: weights {weights}", flush=True)
-    for name in parts:
-        scores.put(f"danggol-{name}", test, Blend(0.0, {name: 1.0}).margin(parts), began)
+    for name, found in parts.items():
+        scores.put(f"danggol-{name}", test, found, began)
     for name, less in (("danggol-trees-without-gaps", {"gaps": False}), ("danggol-trees-raw", {"arithmetic": False})):
         began = time.perf_counter()
         alone = ConversionModel(**(settings.model_dump() | {"network": False} | less)).learn(table[train], label)
@@ -246,7 +252,7 @@ def report(part: str, scores: Scores) -> None:
         cells = [f"{name:<27}"]
         for metric in METRICS:
             cells.append(f"{scores.value(metric, name):<18.4f}")
-            cells.append("" if name == "danggol" else _difference(scores, metric, name))
+            cells.append(" " * 40 if name == "danggol" else _difference(scores, metric, name))
         print(" ".join(cells), flush=True)
 
 
