@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -41,28 +42,29 @@ def run(script: Path, data: Path | None) -> tuple[str, dict[str, object]]:
 def main() -> None:
     """Run the benchmarks asked for and write the page."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", help="one benchmark, by name; the page is then printed, not written")
+    parser.add_argument("--only", help="one benchmark, by name; the others' parts of the page stay as they are")
     parser.add_argument("--data", type=Path, help="the folder that holds the data sets' folders")
     given = parser.parse_args()
     scripts = [p for p in sorted(HERE.glob("*.py")) if p.name not in NOT_BENCHMARKS and given.only in (None, p.stem)]
-    parts = [
-        INTRODUCTION,
-        f"danggol {danggol.__version__}, Python {platform.python_version()}, {platform.machine()}.\n",
-    ]
+    if not scripts:
+        sys.exit(f"there is no benchmark {given.only!r}")
+    parts = written() if given.only else {}
     for script in scripts:
         table, figures = run(script, given.data)
-        parts += [
-            f"## {script.stem}\n",
-            f"`python benchmarks/{script.name}`\n",
-            f"```text\n{table}\n```\n",
-            f"```json\n{json.dumps(figures)}\n```\n",
-        ]
-    page = "\n".join(parts)
-    if given.only:
-        print(page)
-    else:
-        PAGE.write_text(page, "utf8")
-        print(f"wrote {PAGE.relative_to(HERE.parent)}")
+        parts[script.stem] = (
+            f"## {script.stem}\n\n`python benchmarks/{script.name}`\n\n"
+            f"danggol {danggol.__version__}, Python {platform.python_version()}, {platform.machine()}.\n\n"
+            f"```text\n{table}\n```\n\n```json\n{json.dumps(figures)}\n```\n"
+        )
+    PAGE.write_text("\n".join([INTRODUCTION, *(parts[name] for name in sorted(parts))]), "utf8")
+    print(f"wrote {PAGE.relative_to(HERE.parent)}")
+
+
+def written() -> dict[str, str]:
+    """The parts of the page as it is, by benchmark."""
+    text = PAGE.read_text("utf8") if PAGE.exists() else ""
+    found = re.split(r"^## (\w+)\n", text, flags=re.MULTILINE)[1:]
+    return {name: f"## {name}\n{part.rstrip()}\n" for name, part in zip(found[::2], found[1::2], strict=True)}
 
 
 if __name__ == "__main__":
