@@ -49,7 +49,7 @@ BROKEN = [
     ("title_languages = { ko", "title_languages = { kr", "title_languages", "did you mean"),
     ("[returns]", "[refunds]", "[refunds]", "unknown parameter 'refunds'"),
     ("[returns]", "[qqqqqqq]", "[qqqqqqq]", "unknown parameter 'qqqqqqq'; there are format, name, shop,"),
-    ("[sensitivity.price]", "[sensitvity.price]", "[sensitvity.price]", "did you mean 'sensitivity'?"),
+    ("[sensitivity.price]", "[sensibility.price]", "[sensibility.price]", "did you mean 'sensitivity'?"),
     ("habit = 1.8", "habit = ", "habit = ", "not valid TOML"),
     ("[visits]", "[visits", "[visits", "not valid TOML"),
     ("format = 1 ", "format = 2 ", "format = 2", "format 2 is not known; this package reads format = 1"),
