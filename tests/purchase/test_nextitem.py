@@ -169,7 +169,12 @@ def test_lists_are_filled_with_what_is_popular() -> None:
 
 @pytest.mark.parametrize(
     "peer",
-    [CoVisitation(), SessionKNN(), SessionEASE(), GRU4Rec(width=32, epochs=5, batch_size=64, negatives=64)],
+    [
+        CoVisitation(),
+        SessionKNN(),
+        SessionEASE(),
+        GRU4Rec(width=32, epochs=10, batch_size=64, negatives=64, learning_rate=5e-3),
+    ],
     ids=lambda peer: peer.name,
 )
 def test_every_peer_learns_the_rule(peer) -> None:

@@ -37,8 +37,8 @@ class NextItemSettings(Settings):
     folds: int = Field(
         default=5, ge=2, le=50, description="parts of the sessions; each is scored by the others' counts"
     )
-    learnt_from: int = Field(default=60_000, ge=10, description="sessions that the ranker learns from, at most")
-    rounds: int = Field(default=200, ge=1, le=5000, description="trees of the ranker")
+    learnt_from: int = Field(default=45_000, ge=10, description="sessions that the ranker learns from, at most")
+    rounds: int = Field(default=150, ge=1, le=5000, description="trees of the ranker")
     learning_rate: float = Field(default=0.1, gt=0, le=1, description="of the ranker")
     leaves: int = Field(default=31, ge=2, le=1024, description="of a tree")
     chunk: int = Field(default=5000, ge=1, description="sessions scored at once")

@@ -1,8 +1,8 @@
 """The plain models of the next item that ours is measured against: popularity, co-visitation, session kNN and EASE.
 
 Each is fitted to sessions of a catalogue and then gives the first k items of sessions so far, as codes (n, k), -1 where
-a list is short. Items of the session itself are scored by recency times ``own`` (the row's best other score being 1);
-what is popular in the locale fills the list.
+a list is short. Items of the session itself get their recency times ``own`` more (the row's best score being 1); what
+is popular in the locale fills the list.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from danggol.errors import UsageError
 from danggol.purchase.nextitem_sessions import Codes, Sessions
 from danggol.purchase.nextitem_sources import Floats, Sparse, filled, pairs, query, ranked, scaled, top_of_rows
 
-_CHUNK = 2000
+_CHUNK, _DENSE_CHUNK = 2000, 500
 _KEPT = 150
 """Items of a session that a model's own score orders; popularity orders the rest."""
 
@@ -28,6 +28,10 @@ class NextItemBaseline(ABC):
     """A model that scores items by a matrix (sessions, items)."""
 
     name = "baseline"
+    chunk = _CHUNK
+    """Sessions scored at once."""
+    afresh = False
+    """Whether the session's own items are scored by their recency alone, and not in addition."""
 
     def __init__(self, own: float = 0.0, fading: float = 0.6) -> None:
         self.own, self.fading = own, fading
@@ -56,18 +60,25 @@ class NextItemBaseline(ABC):
         """The first ``k`` items (n, k) of sessions so far, best first."""
         out = np.full((len(sessions), k), -1, np.int64)
         width = max(self.items, int(sessions.item.max(initial=0)) + 1)
-        for start in range(0, len(sessions), _CHUNK):
-            rows = np.arange(start, min(start + _CHUNK, len(sessions)))
+        for start in range(0, len(sessions), self.chunk):
+            rows = np.arange(start, min(start + self.chunk, len(sessions)))
             part = sessions.take(rows)
             found = sp.csr_array(top_of_rows(self.scores(part), _KEPT))
             best = np.asarray(found.max(axis=1).todense(), np.float32).ravel()
             found = scaled(found, 1.0 / np.maximum(best, 1e-20))
             found = sp.csr_array((found.data, found.indices, found.indptr), shape=(len(part), width))
-            if self.own:
-                found = found + self.own * query(part, self.fading**part.from_end, width)
+            own = query(part, self.fading**part.from_end, width)
+            found = (_without(found, own) if self.afresh else found) + self.own * own
             row, item, value, _ = ranked(found, _KEPT + k)
             out[rows], _ = filled(row, item, value, self.popular[part.locale][:, : 2 * k], k)
         return out
+
+
+def _without(matrix: Sparse, own: Sparse) -> Sparse:
+    """The matrix with 0 wherever ``own`` has an entry."""
+    there = own.copy()
+    there.data[:] = 1.0
+    return matrix - matrix.multiply(there)
 
 
 class LocalPopularity(NextItemBaseline):
@@ -91,7 +102,7 @@ class CoVisitation(NextItemBaseline):
 
     name = "covisitation"
 
-    def __init__(self, own: float = 0.5, fading: float = 0.6, back: float = 0.7, damped: float = 0.25) -> None:
+    def __init__(self, own: float = 0.6, fading: float = 0.4, back: float = 0.7, damped: float = 0.0) -> None:
         super().__init__(own, fading)
         self.back, self.damped = back, damped
 
@@ -119,9 +130,10 @@ class SessionKNN(NextItemBaseline):
     """
 
     name = "session-knn"
+    afresh = True
 
     def __init__(
-        self, own: float = 0.0, fading: float = 0.6, neighbours: int = 300, rarity: float = 1.0, shortened: float = 0.5
+        self, own: float = 0.7, fading: float = 0.6, neighbours: int = 300, rarity: float = 0.0, shortened: float = 1.0
     ) -> None:
         super().__init__(own, fading)
         self.neighbours, self.rarity, self.shortened = neighbours, rarity, shortened
@@ -144,6 +156,8 @@ class SessionKNN(NextItemBaseline):
 
 class DenseBaseline(NextItemBaseline):
     """A model whose scores are dense over the items with ``least`` events or more: ``self.kept`` (codes)."""
+
+    chunk = _DENSE_CHUNK
 
     def __init__(self, own: float, fading: float = 0.6, least: int = 5) -> None:
         super().__init__(own, fading)
@@ -172,7 +186,7 @@ class SessionEASE(DenseBaseline):
 
     name = "ease"
 
-    def __init__(self, own: float = 0.5, fading: float = 0.6, least: int = 5, ridge: float = 5.0) -> None:
+    def __init__(self, own: float = 0.6, fading: float = 0.6, least: int = 5, ridge: float = 20.0) -> None:
         super().__init__(own, fading, least)
         self.ridge = ridge
 
@@ -203,6 +217,7 @@ def _weights(inverse: Floats) -> Floats:
         square = np.tril(inverse[start:end, start:end])
         inverse[start:end, start:end] = square + np.tril(square, -1).T
         inverse[start:end, end:] = inverse[end:, start:end].T
-    inverse /= -diagonal[None, :]
-    np.fill_diagonal(inverse, 0.0)
-    return inverse
+    weights = inverse.T  # P is symmetric; LAPACK's order is by columns, and a sparse product needs rows
+    weights /= -diagonal[None, :]
+    np.fill_diagonal(weights, 0.0)
+    return weights

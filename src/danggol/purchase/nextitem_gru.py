@@ -31,15 +31,15 @@ class GRU4Rec(DenseBaseline):
 
     def __init__(
         self,
-        own: float = 0.5,
+        own: float = 1.0,
         fading: float = 0.6,
-        least: int = 3,
+        least: int = 2,
         width: int = 96,
         epochs: int = 8,
         batch_size: int = 512,
         negatives: int = 2048,
         dropout: float = 0.3,
-        learning_rate: float = 4e-3,
+        learning_rate: float = 2e-3,
         seed: int = 0,
     ) -> None:
         super().__init__(own, fading, least)
