@@ -6,8 +6,8 @@ Without ``--train`` and ``--test`` a fifth of the sessions is the test: those wh
 first 8 bytes, big-endian) is divisible by 5. The last item of each test session is the target, the ones before it are
 what is known; sessions of one item have nothing before it and are left out. Everything is learnt from whole training
 sessions; what comes before the target in other test sessions is used by none (transductively it could be). All items
-are ranked. Parts: by locale; ``seen`` (the target is in a training session), ``unseen``, ``repeated`` (the target is in the
-session already), and ``fresh`` (seen, not repeated). An unseen target can be found only where it is repeated.
+are ranked. Parts: by locale; ``seen`` (the target is in a training session), ``unseen``, ``repeated`` (the target is in
+the session already), and ``fresh`` (seen, not repeated). An unseen target can be found only where it is repeated.
 
 Everything was chosen on the fifth of the training sessions with SHA-256 of "v" + the same text divisible by 5: the
 features and settings of ours, and of each peer the fading, the weight of the session's own items, and what else it has.
