@@ -45,6 +45,7 @@ from danggol.metrics.ranking import (
     recall_at,
     reciprocal_rank_at,
 )
+from danggol.metrics.shares import Shares, modality_shares, shapley, subsets
 
 __all__ = [
     "CalibrationLine",
@@ -52,6 +53,7 @@ __all__ = [
     "Isotonic",
     "Platt",
     "Reliability",
+    "Shares",
     "Statistic",
     "accuracy",
     "auc",
@@ -73,6 +75,7 @@ __all__ = [
     "log_loss",
     "macro_f1",
     "mean_of_weights",
+    "modality_shares",
     "nadeau_bengio",
     "ndcg_at",
     "paired_bootstrap",
@@ -80,4 +83,6 @@ __all__ = [
     "recall_at",
     "reciprocal_rank_at",
     "reliability",
+    "shapley",
+    "subsets",
 ]
