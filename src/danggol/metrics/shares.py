@@ -93,7 +93,7 @@ class _Table:
 
     def values(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """(draws, subsets)."""
-        key = blake2b(np.ascontiguousarray(weights)).digest()
+        key = blake2b(weights.tobytes()).digest()
         if key not in self._known:
             self._known[key] = np.stack([one(weights) for one in self._statistics], axis=1)
         return self._known[key]
