@@ -1,0 +1,56 @@
+"""How much each score counts: weights, none below zero, that make the listings a person liked likely in a list.
+
+The loss is that of a multinomial choice among the listings of a fold (ListNet's top-one: Cao et al., "Learning to rank:
+from pairwise approach to listwise approach", ICML 2007). The scores are those of listings that were held out, so the
+weights are of what a score says of listings that nobody has met. A few weights, not trees: there are many people but
+few listings to learn from, and trees learn the listings by heart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+
+Floats = NDArray[np.float32]
+_EDGE = 1e-3
+"""Weights below are taken for zero."""
+
+
+def fit_weights(lists: Sequence[tuple[Floats, Floats]], penalty: float = 1e-3, steps: int = 60) -> Floats:
+    """Weights (parts,) from lists of scores (parts, people, listings) and likes (people, listings) in {0, 1}.
+
+    A person's likes count with the square root of their number. ``penalty`` is on the squared weights, of scores
+    brought to unit spread.
+    """
+    spread = np.sqrt(np.mean([scores.var(axis=2).mean(axis=1) for scores, _ in lists], axis=0)) + 1e-9
+    asked = [_prepared(scores / spread[:, None, None], likes) for scores, likes in lists]
+    total = max(1.0, sum(float(wanted.sum()) for _, wanted in asked))
+
+    def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        value, slope = 0.0, np.zeros(len(weights))
+        for scores, wanted in asked:
+            raised = np.tensordot(weights.astype(np.float32), scores, axes=1)
+            raised -= raised.max(axis=1, keepdims=True)
+            chance = np.exp(raised)
+            whole = chance.sum(axis=1, keepdims=True)
+            value -= float((wanted * (raised - np.log(whole))).sum())
+            gap = chance / whole * wanted.sum(axis=1, keepdims=True) - wanted
+            slope += scores.reshape(len(weights), -1) @ gap.ravel()
+        return value / total + penalty * float(weights @ weights), slope / total + 2 * penalty * weights
+
+    start = np.full(len(spread), 1.0 / len(spread))
+    found = minimize(
+        loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(spread), options={"maxiter": steps}
+    )
+    return np.asarray(np.where(found.x > _EDGE, found.x, 0) / spread, np.float32)
+
+
+def _prepared(scores: Floats, likes: Floats) -> tuple[Floats, Floats]:
+    """Only people who liked something; the same shape."""
+    some = likes.sum(axis=1) > 0
+    liked = likes[some]
+    wanted = liked / np.sqrt(np.maximum(liked.sum(axis=1, keepdims=True), 1))
+    return np.ascontiguousarray(scores[:, some], np.float32), np.asarray(wanted, np.float32)
