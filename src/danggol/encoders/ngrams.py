@@ -47,7 +47,8 @@ class NgramSettings(Settings):
     limit: int = Field(default=500_000, ge=1, description="n-grams kept, those in most texts first")
     sublinear: bool = Field(default=True, description="1 + log(count) instead of the count")
     negations: tuple[str, ...] = Field(
-        default=(), description="words after which the next words of the clause are other words (words only)"
+        default=(),
+        description="words, with or without apostrophe, after which the next ones are other words (words only)",
     )
 
     @model_validator(mode="after")
@@ -193,11 +194,12 @@ class Ngrams:
         found = _WORD.findall(text)
         if not self.settings.negations:
             return found
+        negations = {form for word in self.settings.negations for form in (word, word.replace("'", ""))}
         left, marked = 0, []
         for word in found:
             left = 0 if _END.match(word) else left
             marked.append(f"not_{word}" if left else word)
-            left = _NEGATED if word in self.settings.negations else max(left - 1, 0)
+            left = _NEGATED if word in negations else max(left - 1, 0)
         return marked
 
     def _grow(self, sequences: _Symbols, fewest: int) -> None:

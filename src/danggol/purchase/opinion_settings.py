@@ -10,7 +10,7 @@ from danggol.settings import Settings
 
 NEGATIONS = tuple(
     "not no never nor cannot without hardly don't didn't doesn't isn't wasn't aren't weren't won't wouldn't can't "
-    "couldn't shouldn't haven't hasn't hadn't dont didnt doesnt isnt wasnt cant 안 못".split()
+    "couldn't shouldn't haven't hasn't hadn't 안 못".split()
 )
 """English and Korean words after which the next words mean something else."""
 
@@ -26,8 +26,8 @@ class OpinionSettings(Settings):
     shortest: int = Field(default=3, ge=1, le=10, description="characters of the shortest character n-gram")
     longest: int = Field(default=5, ge=1, le=10, description="characters of the longest character n-gram; not below")
     negations: tuple[str, ...] = Field(default=NEGATIONS, description="words after which the next ones are marked")
-    strength: float = Field(default=2.0, gt=0, description="how closely the linear text models follow the rows")
-    bayes_strength: float = Field(default=1.0, gt=0, description="the same of the model on naive Bayes ratios")
+    strength: float = Field(default=4.0, gt=0, description="how closely the linear text models follow the rows")
+    bayes_strength: float = Field(default=2.0, gt=0, description="the same of the model on naive Bayes ratios")
     rounds: int = Field(default=400, ge=1, le=20000, description="trees of the features' model, at most; stopped early")
     learning_rate: float = Field(default=0.03, gt=0, le=1, description="of the features' trees")
     leaves: int = Field(default=7, ge=2, le=1024, description="of a features' tree")

@@ -1,6 +1,6 @@
-"""What the text says: three linear models on n-grams, of words, of words by naive Bayes ratios, and of characters.
+"""What the text says: linear models on n-grams, of words, of words by naive Bayes ratios, of characters, of the title.
 
-Words are counted twice, in title and body together and in the title apart, because a title sums the review up. The
+The first three read title and body as one text; the last reads the title alone, because a title sums the review up. The
 words after a negation are other words (Das & Chen, "Yahoo! for Amazon", 2001; Pang, Lee & Vaithyanathan, EMNLP 2002).
 """
 
@@ -13,18 +13,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from safetensors.numpy import load, save
-from scipy.sparse import csr_matrix, hstack
+from scipy.sparse import csr_matrix
 
 from danggol.encoders.ngram_linear import NgramLinear
 from danggol.encoders.ngrams import Ngrams, NgramSettings
-from danggol.purchase.opinion_inputs import Opinions
+from danggol.purchase.opinion_inputs import Opinions, Texts
 from danggol.purchase.opinion_settings import OpinionSettings
 
 Floats = NDArray[np.float64]
 TextRows = dict[str, csr_matrix]
-"""``words`` and ``characters``: (rows, n-grams)"""
-_READS = {"words": "words", "bayes": "words", "characters": "characters"}
-"""Which matrix each member reads."""
+"""``words``, ``characters`` and, where there are titles, ``title``: (rows, n-grams)"""
+_SHOWN = {"words": "review", "title": "title", "characters": "letters"}
+"""What each matrix is called where its columns are shown."""
+_FEWEST = 20
+"""Reviews that need a title for titles to be read apart."""
 
 
 class TextVocabulary:
@@ -42,27 +44,22 @@ class TextVocabulary:
             "words": Ngrams(words),
             "characters": Ngrams(kind="characters", low=settings.shortest, high=longest, fewest=3),
         }
-        found = {name: one.fit_transform(_whole(data)) for name, one in counted.items()}
-        if sum(title is not None for title in data.title) >= 20:
+        if sum(title is not None for title in data.title) >= _FEWEST:
             counted["title"] = Ngrams(words)
-            found["title"] = counted["title"].fit_transform(data.title)
-        return cls(counted), _stacked(found)
+        texts = _texts(data)
+        return cls(counted), {name: one.fit_transform(texts[name]) for name, one in counted.items()}
 
     def encode(self, data: Opinions) -> TextRows:
         """The rows of any reviews."""
-        whole = _whole(data)
-        texts = {name: data.title if name == "title" else whole for name in self._counted}
-        return _stacked({name: one.transform(texts[name]) for name, one in self._counted.items()})
+        texts = _texts(data)
+        return {name: one.transform(texts[name]) for name, one in self._counted.items()}
 
     def names(self) -> dict[str, pl.DataFrame]:
         """Of each matrix the columns: ngram, where it is counted, and in how many texts of training it is."""
-        said = {"words": "review", "title": "title", "characters": "letters"}
-        found = {
-            name: pl.DataFrame({"ngram": one.names, "texts": one.frequency}).with_columns(where=pl.lit(said[name]))
+        return {
+            name: pl.DataFrame({"ngram": one.names, "texts": one.frequency}).with_columns(where=pl.lit(_SHOWN[name]))
             for name, one in self._counted.items()
         }
-        words = [found[name] for name in ("words", "title") if name in found]
-        return {"words": pl.concat(words), "characters": found["characters"]}
 
     def to_json(self) -> str:
         """All n-grams as text."""
@@ -86,28 +83,23 @@ class TextExpert:
     @classmethod
     def fit(cls, rows: TextRows, label: Floats, settings: OpinionSettings) -> Self:
         """Train on rows (rows, n-grams) and outcomes or stars (rows,)."""
-        words, characters = rows["words"], rows["characters"]
         if settings.target == "rating":
-            read = {"words": words, "characters": characters}
-            return cls({name: NgramLinear.ridge(one, label, settings.strength) for name, one in read.items()})
-        return cls(
-            {
-                "words": NgramLinear.logistic(words, label, settings.strength),
-                "bayes": NgramLinear.logistic(words, label, settings.bayes_strength, bayes=True),
-                "characters": NgramLinear.logistic(characters, label, settings.strength),
-            }
-        )
+            return cls({name: NgramLinear.ridge(one, label, settings.strength) for name, one in rows.items()})
+        members = {name: NgramLinear.logistic(one, label, settings.strength) for name, one in rows.items()}
+        members["bayes"] = NgramLinear.logistic(rows["words"], label, settings.bayes_strength, bayes=True)
+        return cls(members)
 
     def parts(self, rows: TextRows) -> dict[str, Floats]:
         """What each member says (rows,)."""
-        return {name: one.values(rows[_READS[name]]) for name, one in self.members.items()}
+        return {name: one.values(rows[_read_by(name)]) for name, one in self.members.items()}
 
     def weights(self, stack: dict[str, float]) -> dict[str, NDArray[np.float32]]:
         """Of each matrix the weight (n-grams,) of its columns in the whole, given each member's weight in the stack."""
         found: dict[str, NDArray[np.float32]] = {}
         for name, one in self.members.items():
             share = np.float32(stack.get(name, 0.0)) * one.weights
-            found[_READS[name]] = found[_READS[name]] + share if _READS[name] in found else share
+            matrix = _read_by(name)
+            found[matrix] = found[matrix] + share if matrix in found else share
         return found
 
     def to_bytes(self) -> bytes:
@@ -123,12 +115,14 @@ class TextExpert:
         return cls({name: NgramLinear(held[f"{name}/weights"], float(held[f"{name}/bias"][0])) for name in names})
 
 
-def _whole(data: Opinions) -> list[str | None]:
-    """Title and body as one text; a full stop between, so that no n-gram spans the two."""
+def _read_by(member: str) -> str:
+    """The matrix that a member reads."""
+    return "words" if member == "bayes" else member
+
+
+def _texts(data: Opinions) -> dict[str, Texts]:
+    """What is counted in each matrix."""
+    # a full stop between title and body, so that no n-gram spans the two
     pairs = zip(data.title, data.body, strict=True)
-    return [f"{title} . {body}" if title and body else title or body for title, body in pairs]
-
-
-def _stacked(found: dict[str, csr_matrix]) -> TextRows:
-    words = [found[name] for name in ("words", "title") if name in found]
-    return {"words": csr_matrix(hstack(words)), "characters": found["characters"]}
+    whole = [f"{title} . {body}" if title and body else title or body for title, body in pairs]
+    return {"words": whole, "characters": whole, "title": data.title}
