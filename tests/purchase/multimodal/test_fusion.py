@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from danggol.purchase.fusion import MODALITIES, PERSON, Fusion, FusionSettings, Numbers, Shape
+from danggol.purchase.multimodal.fusion import MODALITIES, PERSON, Fusion, FusionSettings, Numbers, Shape
 
 SHAPE = Shape(
     vocabulary=20,
@@ -17,6 +17,7 @@ SHAPE = Shape(
     offer=3,
     behaviour=2,
     customer=2,
+    tastes={"person": [["behaviour"]], "colour": [["behaviour", "text"], ["behaviour", "text", "customer"]]},
 )
 FAMILIES = ("single", "towers", "late")
 ROWS = 7
@@ -31,6 +32,7 @@ def batch(seed: int = 0) -> dict[str, Tensor]:
         "offer": torch.randn(ROWS, 3),
         "behaviour": torch.randn(ROWS, 2),
         "customer": torch.randn(ROWS, 2),
+        "tastes": torch.randn(ROWS, 3),
     }
 
 
@@ -51,7 +53,7 @@ def test_a_hidden_modality_has_no_say_and_a_shown_one_has(family: str, name: str
     hidden = frozenset([name])
     assert torch.allclose(model(one, hidden), model(other, hidden), atol=1e-6)
     absent = {key: values for key, values in one.items() if key != name}
-    assert torch.allclose(model(one, hidden), model(absent), atol=1e-6)
+    assert torch.allclose(model(one, hidden), model(absent, hidden), atol=1e-6)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -83,15 +85,37 @@ def test_the_towers_do_not_see_each_other() -> None:
     model, one, other = network("towers"), batch(), batch()
     for name in PERSON:
         other[name] = batch(5)[name]
-    found = [model.embed(model.tokens(given), "listing", ROWS) for given in (one, other)]
+    found = [model.embed(model.read_tokens(given), "listing", ROWS) for given in (one, other)]
     assert torch.allclose(*found)
-    assert not torch.allclose(*[model.embed(model.tokens(given), "person", ROWS) for given in (one, other)])
+    assert not torch.allclose(*[model.embed(model.read_tokens(given), "person", ROWS) for given in (one, other)])
 
 
 def test_late_fusion_adds_up() -> None:
     model, one = network("late"), batch()
-    others = [model(one, frozenset(MODALITIES) - {name}) - model.base for name in MODALITIES]
-    assert torch.allclose(model(one), model.base + torch.stack(others).sum(0), atol=1e-5)
+    del one["tastes"]
+    others = [model(one, frozenset(MODALITIES) - {name}) - model.base[0] for name in MODALITIES]
+    assert torch.allclose(model(one), model.base[0] + torch.stack(others).sum(0), atol=1e-5)
+
+
+@pytest.mark.parametrize("family", ["single", "late"])
+def test_a_taste_is_hidden_with_any_modality_that_it_needs(family: str) -> None:
+    model, one = network(family), batch()
+    for place, needs in enumerate([{"behaviour"}, {"behaviour", "text"}, {"behaviour", "text", "customer"}]):
+        other = dict(one, tastes=one["tastes"].clone())
+        other["tastes"][:, place] += 1.0
+        assert not torch.allclose(model(one), model(other))
+        for name in MODALITIES:
+            same = torch.allclose(model(one, frozenset([name])), model(other, frozenset([name])), atol=1e-6)
+            assert same == (name in needs)
+
+
+def test_attention_sums_to_one_and_leaves_out_what_is_not_there() -> None:
+    model, one = network("single"), batch()
+    one["text"][:, 3:] = 0
+    tokens, there = model.joined(found := model.read_tokens(one), tuple(found), ROWS)
+    _, attention = model.towers["all"].read(tokens, there)
+    assert torch.allclose(attention.sum(dim=2), torch.ones(ROWS, attention.shape[1]), atol=1e-5)
+    assert (attention[:, :, 1:].transpose(1, 2)[~there] == 0).all()
 
 
 def test_a_modality_left_out_for_good_is_not_looked_at() -> None:
@@ -104,10 +128,8 @@ def test_a_modality_left_out_for_good_is_not_looked_at() -> None:
 
 def test_modality_dropout_hides_some_and_never_all() -> None:
     model = network("single", modality_dropout=0.3).train()
-    found = model._dropped(
-        model.tokens({name: values.repeat(200, *[1] * (values.ndim - 1)) for name, values in batch().items()})
-    )
-    there = torch.stack([mask.any(dim=1) for _, mask in found.values()], 1)
+    found = model.read_tokens({name: values.repeat(200, *[1] * (values.ndim - 1)) for name, values in batch().items()})
+    there = torch.stack([mask.any(dim=1) for name, (_, mask) in found.items() if name != "tastes"], 1)
     assert there.any(dim=1).all()
     assert 0.65 < there.float().mean() < 0.75
 

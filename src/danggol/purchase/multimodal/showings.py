@@ -34,12 +34,14 @@ OFFER = (
     "reviews",
     "listed_days",
     "home",
+    "live",
 )
 BEHAVIOUR = (
     "own_views",
     "own_carts",
     "own_purchases",
     "own_since",
+    "own_bought_since",
     "category_views",
     "category_purchases",
     "brand_views",
@@ -60,11 +62,15 @@ class Showings:
     """Rows oldest first; features (rows, names) of float32, nan where not known."""
 
     frame: pl.DataFrame
-    """event_id, ts, session_id, customer_id, product_id, country, image_shown"""
+    """event_id, ts, start (of the visit), session_id, customer_id, product_id, country, image_shown"""
     offer: Array
     behaviour: Array
     customer: Array
     bought: NDArray[np.bool_]
+    """in the same visit"""
+    outcome: Array
+    """(rows, 3) whether it was bought and whether it was looked at within a day, and the seconds of the look (nan
+    where there was none): what later showings may know of this one"""
 
     def __len__(self) -> int:
         return len(self.bought)
@@ -83,15 +89,33 @@ def showings(shop: Shop, until: int | None = None) -> Showings:
         customer=pl.col("customer_id").fill_null(pl.format("?{}", "session_id"))
     )
     listed = _listings(shop, seen)
+    seen = seen.with_columns(start=pl.col("ts").min().over("session_id"))
     bought = deeds.filter(pl.col("deed") == 2).select("session_id", "product_id", hit=True).unique()
     hit = seen.join(bought, on=["session_id", "product_id"], how="left", maintain_order="left")["hit"]
     return Showings(
-        seen.select("event_id", "ts", "session_id", "customer_id", "product_id", "country", "image_shown"),
+        seen.select("event_id", "ts", "start", "session_id", "customer_id", "product_id", "country", "image_shown"),
         _matrix(_offer(shop, seen, listed), OFFER),
         _matrix(_behaviour(seen, deeds, listed), BEHAVIOUR),
         _matrix(_people(shop, seen), CUSTOMER),
         hit.fill_null(value=False).to_numpy(),
+        _outcome(seen, deeds),
     )
+
+
+def _outcome(seen: pl.DataFrame, deeds: pl.DataFrame) -> Array:
+    """What became of each showing within a day of the listing's first showing in the visit."""
+    keys = ["session_id", "product_id"]
+    first = seen.group_by(keys).agg(first=pl.col("ts").min())
+    within = deeds.join(first, on=keys).filter(
+        (pl.col("ts") >= pl.col("first")) & (pl.col("ts") < pl.col("first") + DAY)
+    )
+    told = within.group_by(keys).agg(
+        bought=(pl.col("deed") == 2).any().cast(pl.Float32),
+        viewed=pl.lit(1.0, pl.Float32),
+        dwell=pl.col("dwell_s").max().cast(pl.Float32),
+    )
+    rows = seen.select(keys).join(told, on=keys, how="left", maintain_order="left")
+    return _matrix(rows.with_columns(pl.col("bought", "viewed").fill_null(0.0)), ("bought", "viewed", "dwell"))
 
 
 def _matrix(columns: pl.DataFrame, names: tuple[str, ...]) -> Array:
@@ -135,6 +159,7 @@ def _offer(shop: Shop, seen: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame
         position=pl.col("position").log1p(),
         listed_days=((pl.col("ts") - pl.col("listed")) / DAY).clip(0).log1p(),
         home=pl.col("origin") == pl.col("country"),
+        live=seen["channel"] == "live",
     )
 
 
@@ -162,17 +187,14 @@ def _terms(shop: Shop, seen: pl.DataFrame) -> pl.DataFrame:
 def _behaviour(seen: pl.DataFrame, deeds: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
     """Counts of earlier visits, of the person and of everybody."""
     groups = listed.select("category", "brand")
-    starts = seen.group_by("session_id").agg(start=pl.col("ts").min())
-    rows = seen.select("row", "session_id", "customer", "product_id").with_columns(
-        groups,
-        start=seen.select("session_id").join(starts, on="session_id", maintain_order="left", how="left")["start"],
-    )
+    rows = seen.select("row", "customer", "product_id", "start").with_columns(groups)
     kinds = listed.unique("product_id").select("product_id", "category", "brand")
     told = deeds.with_columns(customer=pl.col("customer_id").fill_null(pl.format("?{}", "session_id"))).join(
         kinds, on="product_id", how="left", maintain_order="left"
     )
     parts = [
         _counted(rows, told, ("customer", "product_id"), "own", since=True),
+        _since_bought(rows, told),
         _counted(rows, told, ("customer", "category"), "category"),
         _counted(rows, told, ("customer", "brand"), "brand"),
         _counted(rows, told, ("customer",), "person", since=True),
@@ -208,10 +230,18 @@ def _counted(
     return joined.select(columns)
 
 
+def _since_bought(rows: pl.DataFrame, deeds: pl.DataFrame) -> pl.DataFrame:
+    """log(1 + days) since the person last bought the listing, before the visit began."""
+    keys = ["customer", "product_id"]
+    bought = deeds.filter(pl.col("deed") == 2).select(*keys, "ts", last=pl.col("ts"))
+    joined = rows.select("row", *keys, ts=pl.col("start") - 1).sort("ts")
+    joined = joined.join_asof(bought, on="ts", by=keys, check_sortedness=False).sort("row")
+    return joined.select(own_bought_since=((pl.col("ts") - pl.col("last")) / DAY).log1p())
+
+
 def _people(shop: Shop, seen: pl.DataFrame) -> pl.DataFrame:
-    """Country, age, gender and tenure of the person of each showing."""
-    codes = {code: place + 1 for place, code in enumerate(sorted(seen["country"].drop_nulls().unique().to_list()))}
-    rows = seen.select("ts", "customer_id", country=pl.col("country").replace_strict(codes, default=0))
+    """Age, gender and tenure of the person of each showing; the country is coded by the model's list, elsewhere."""
+    rows = seen.select("ts", "customer_id", country=pl.lit(None, pl.Float64))
     if not shop.has("customers"):
         nothing = pl.lit(None, pl.Float64)
         return rows.with_columns(age=nothing, gender=nothing, tenure=nothing, known=pl.col("customer_id").is_not_null())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,15 +12,16 @@ from numpy.typing import NDArray
 
 from danggol.encoders.image import Patches, read_regions
 from danggol.encoders.text import Vocabulary
-from danggol.purchase.fusion import Batch, Shape
+from danggol.purchase.multimodal.fusion import Batch, Shape
+from danggol.purchase.multimodal.kinds import Kinds
+from danggol.purchase.multimodal.showings import BEHAVIOUR, CUSTOMER, OFFER, Showings, showings
 from danggol.purchase.samples import DAY, END, query
-from danggol.purchase.showings import BEHAVIOUR, CUSTOMER, OFFER, Showings, showings
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
 
 Ints = NDArray[np.int64]
-TEXT_TOKENS, EVENTS = 16, 12
+TEXT_TOKENS, EVENTS = 12, 8
 _GAPS = np.array([0.04, 0.5, 1, 3, 7, 14, 30, 60, 120])
 """Days since an event, into classes."""
 
@@ -32,6 +33,8 @@ class Words:
     vocabulary: Vocabulary
     categories: list[str]
     brands: list[str]
+    kinds: Kinds
+    countries: list[str]
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,10 @@ class Inputs:
     """(rows,) place in ``regions``"""
     events: Ints
     """(rows, events, channels): deed, category, brand, gap, same; 0 where there is none"""
+    text_kinds: dict[str, Ints]
+    """(rows,) code of each kind that words tell; 0 is unknown"""
+    image_kinds: dict[str, Ints]
+    """(rows,) code of each kind that the picture tells"""
 
     def __len__(self) -> int:
         return len(self.showings)
@@ -73,6 +80,11 @@ class Inputs:
             customer=len(CUSTOMER),
         )
 
+    @property
+    def kinds(self) -> dict[str, Ints]:
+        """(rows,) code of each kind, whatever tells it."""
+        return self.text_kinds | self.image_kinds
+
     def batch(self, rows: Ints) -> Batch:
         """The rows as tensors."""
         seen = self.showings
@@ -89,29 +101,41 @@ class Inputs:
 def inputs(shop: Shop, until: int | None = None, words: Words | None = None, before: int | None = None) -> Inputs:
     """The showings of a shop before ``until``; words are learnt from listings known before ``before`` if not given."""
     seen = showings(shop, until)
-    listings = shop.sql(
-        "SELECT product_id, title, category, brand, epoch_us(listed_at) AS listed FROM products ORDER BY product_id"
-    )
+    listings = shop.sql(query("titles"))
+    regions, picture = _pictures(shop, seen)
     if words is None:
-        early = listings.filter(pl.col("listed").is_null() | (pl.col("listed") < (END if before is None else before)))
+        known = END if before is None else before
+        early = listings.filter(pl.col("listed").is_null() | (pl.col("listed") < known))
+        shown = np.unique(picture[seen.frame["ts"].to_numpy() < known])
         words = Words(
             Vocabulary.learn(early["title"].to_list(), 4000),
             sorted(early["category"].drop_nulls().unique().to_list()),
             sorted(early["brand"].drop_nulls().unique().to_list()),
+            Kinds.learn(early, regions[shown]),
+            sorted(seen.frame["country"].drop_nulls().unique().to_list()),
         )
     places = listings.select("product_id").with_row_index("place")
     joined = seen.frame.join(places, on="product_id", how="left", maintain_order="left")
-    text = words.vocabulary.encode([*listings["title"].to_list(), None], TEXT_TOKENS)
-    regions, picture = _pictures(shop, seen)
+    listing = joined["place"].fill_null(len(listings)).to_numpy().astype(np.int64)
+    of_listings = {name: np.append(codes, 0) for name, codes in words.kinds.of_listings(listings).items()}
     return Inputs(
-        showings=seen,
+        showings=_countries_coded(seen, words.countries),
         words=words,
-        text=text,
-        listing=joined["place"].fill_null(len(listings)).to_numpy().astype(np.int64),
+        text=words.vocabulary.encode([*listings["title"].to_list(), None], TEXT_TOKENS),
+        listing=listing,
         regions=regions,
         picture=picture,
         events=_events(shop, seen, listings, words, until),
+        text_kinds={name: codes[listing] for name, codes in of_listings.items()},
+        image_kinds={name: codes[picture] for name, codes in words.kinds.of_pictures(regions).items()},
     )
+
+
+def _countries_coded(seen: Showings, countries: list[str]) -> Showings:
+    """The country of each row by its place among the model's countries, 0 where it is another."""
+    customer = seen.customer.copy()
+    customer[:, CUSTOMER.index("country")] = _coded(seen.frame["country"].fill_null(""), countries).to_numpy()
+    return replace(seen, customer=customer)
 
 
 def _pictures(shop: Shop, seen: Showings) -> tuple[NDArray[np.float32], Ints]:
@@ -150,7 +174,7 @@ def _events(shop: Shop, seen: Showings, listings: pl.DataFrame, words: Words, un
     order = np.lexsort((ts, who))
     table = told.select("deed", "category", "brand", "number").to_numpy().astype(np.int64)[order]
     who, ts = who[order], ts[order]
-    start = seen.frame.select(pl.col("ts").min().over("session_id"))["ts"].to_numpy()
+    start = seen.frame["start"].to_numpy()
     person = seen.frame["customer_id"].cast(code).to_physical().fill_null(len(people)).to_numpy().astype(np.int64)
     # a person's events before the visit end at this place
     key = who * (END // 2**20) + ts // 2**20

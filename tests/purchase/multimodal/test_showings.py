@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 
 from danggol.errors import DataError
-from danggol.purchase.modalities import inputs
-from danggol.purchase.showings import BEHAVIOUR, CUSTOMER, OFFER, showings
+from danggol.purchase.multimodal.inputs import inputs
+from danggol.purchase.multimodal.showings import BEHAVIOUR, CUSTOMER, OFFER, showings
 from danggol.shop import Shop
 from danggol.twin import simulate
 
