@@ -182,6 +182,12 @@ def test_wrong_use_is_said() -> None:
         learnt.predict(data, use=["sound"])
 
 
+def test_pictures_that_are_cut_otherwise_are_refused(fitted: OpinionModel) -> None:
+    new, _, _ = made(10)
+    with pytest.raises(DataError, match="cut them alike"):
+        fitted.predict(Opinions(new.title, new.body, new.features, np.zeros((10, 9, 12), np.float32)))
+
+
 def test_a_column_of_training_that_is_not_there_is_named(fitted: OpinionModel) -> None:
     new, _, _ = made(10)
     with pytest.raises(DataError, match="class"):

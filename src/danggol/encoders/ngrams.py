@@ -30,6 +30,8 @@ from danggol.settings import Settings
 Ints = NDArray[np.int64]
 _WORD = re.compile(r"\w+(?:'\w+)*|[^\w\s]+")
 _END = re.compile(r"[^\w\s]")
+_DENSE = 4
+"""A table is looked up, not searched, where it has no more than so many cells for each key."""
 _NEGATED = 3
 """Words after a negation that are marked."""
 
@@ -208,15 +210,13 @@ class Ngrams:
         codes, at, columns = np.zeros(len(sequences.ids), np.int64), np.arange(len(sequences.ids)), 0
         for order in range(1, self.settings.high + 1):
             keys, at = _extended(sequences, codes, at, order, len(self._symbols))
-            level, codes, often = np.unique(keys, return_inverse=True, return_counts=True)
-            kept = often >= fewest
-            number = np.cumsum(kept) - 1
-            stays = kept[codes]
-            codes, at = number[codes[stays]], at[stays]
-            self._levels.append(level[kept])
+            level = _frequent(keys, fewest)
+            codes = _places(keys, level)
+            codes, at = codes[codes >= 0], at[codes >= 0]
+            self._levels.append(level)
             wanted = order >= self.settings.low
-            self._columns.append(np.arange(columns, columns + kept.sum()) if wanted else np.full(kept.sum(), -1))
-            columns += int(kept.sum()) if wanted else 0
+            self._columns.append(np.arange(columns, columns + len(level)) if wanted else np.full(len(level), -1))
+            columns += len(level) if wanted else 0
 
     def _count(self, sequences: _Symbols, types: csr_matrix | None) -> csr_matrix:
         """How often (texts, n-grams) each known n-gram is there."""
@@ -224,9 +224,8 @@ class Ngrams:
         rows, columns = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
         for order, (level, column) in enumerate(zip(self._levels, self._columns, strict=True), 1):
             keys, at = _extended(sequences, codes, at, order, len(self._symbols))
-            codes = np.searchsorted(level, keys)
-            known = level[np.minimum(codes, len(level) - 1)] == keys if len(level) else np.zeros(len(keys), np.bool_)
-            codes, at = codes[known], at[known]
+            codes = _places(keys, level)
+            codes, at = codes[codes >= 0], at[codes >= 0]
             shown = column[codes] >= 0
             rows.append(sequences.owner[at[shown]])
             columns.append(column[codes[shown]])
@@ -280,6 +279,26 @@ def _extended(sequences: _Symbols, codes: Ints, at: Ints, order: int, symbols: i
     same = (sequences.owner[end] == sequences.owner[at]) & (sequences.ids[end] >= 0)
     at, last, codes = at[same], sequences.ids[end[same]], codes[same]
     return codes * symbols + last, at
+
+
+def _frequent(keys: Ints, fewest: int) -> Ints:
+    """The keys that are there at least so often, rising."""
+    if len(keys) and keys.max() < _DENSE * len(keys):
+        return np.flatnonzero(np.bincount(keys) >= fewest).astype(np.int64)
+    level, often = np.unique(keys, return_counts=True)
+    return np.asarray(level[often >= fewest], np.int64)
+
+
+def _places(keys: Ints, level: Ints) -> Ints:
+    """The place of each key in the rising ``level``, -1 where it is not there."""
+    if len(level) == 0:
+        return np.full(len(keys), -1, np.int64)
+    if level[-1] < _DENSE * len(keys):
+        place = np.full(int(level[-1]) + 2, -1, np.int64)
+        place[level] = np.arange(len(level))
+        return np.asarray(place[np.minimum(keys, level[-1] + 1)])
+    found = np.minimum(np.searchsorted(level, keys), len(level) - 1)
+    return np.where(level[found] == keys, found, -1)
 
 
 def _numbers(symbols: Sequence[str], known: dict[str, int]) -> Ints:

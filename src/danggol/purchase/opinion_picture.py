@@ -42,7 +42,12 @@ class PictureNetwork(nn.Module):
         return found
 
     def values(self, pictures: Regions) -> Floats:
-        """(rows,) as numpy, in chunks."""
+        """(rows,) as numpy, in chunks. DataError: the pictures are cut otherwise than those of training."""
+        wanted = (len(self.place), self.region[0].in_features)
+        if pictures.shape[1:] != wanted:
+            raise DataError(
+                f"pictures of shape {pictures.shape[1:]}; the model was trained with {wanted}: cut them alike"
+            )
         self.eval()
         found = [np.zeros(0)]
         with torch.no_grad():
