@@ -40,6 +40,7 @@ def made(text: float = 0.0, image: float = 0.0, discount: float = 0.0, seed: int
     frame = pl.DataFrame(
         {
             "event_id": [f"E{n}" for n in range(rows)],
+            "session_id": [f"S{n}" for n in range(rows)],
             "ts": ts,
             "start": ts,
             "customer_id": [f"C{n}" for n in draw.integers(0, 50, rows)],

@@ -256,8 +256,10 @@ class Fusion(nn.Module):
 
     def foretell(self, batch: Batch, hide: frozenset[str] = frozenset()) -> Tensor:
         """All targets (rows, 3), in the order of :data:`TARGETS`."""
-        found = self.read_tokens(batch, hide)
-        rows = _rows(batch)
+        return self.of_tokens(self.read_tokens(batch, hide), _rows(batch))
+
+    def of_tokens(self, found: dict[str, tuple[Tensor, Tensor]], rows: int) -> Tensor:
+        """All targets (rows, 3) from what :meth:`read_tokens` gave."""
         if self.settings.family == "late":
             parts = [self._read(name, found, (name,), rows) for name in found]
             summed: Tensor = self.base + torch.stack(parts).sum(dim=0) if parts else self.base.expand(rows, -1)
@@ -281,6 +283,12 @@ class Fusion(nn.Module):
             kept, hidden.expand(_rows(batch), -1) | self._dropped(_rows(batch), shown)
         )
         return found
+
+    def attended(self, found: dict[str, tuple[Tensor, Tensor]], rows: int) -> Tensor:
+        """What [CLS] attended to in the last layer (rows, heads, 1 + tokens), itself first (single stream only)."""
+        tower = self.towers["all"]
+        assert isinstance(tower, Tower)
+        return tower.read(*self.joined(found, tuple(found), rows))[1]
 
     def embed(self, found: dict[str, tuple[Tensor, Tensor]], side: str, rows: int) -> Tensor:
         """The vector (rows, width) of the ``person`` or the ``listing`` (towers only)."""

@@ -114,12 +114,11 @@ class MultimodalModel:
             raise DataError(f"{bought} showings were bought, too few to learn from; log more, or wait")
         chosen, cut = self.settings, int(len(data) * (1 - self.settings.held_out))
         early, share = self._drawn(data, np.arange(cut))
-        late, _ = self._drawn(data, np.arange(cut, len(data)))
         self.words, self.offset = data.words, math.log(share)
         with stage("tastes", 2) as under_way:
             self.tastes = Tastes.learn(data.showings, data.kinds, self.plans(), np.arange(cut))
             under_way.advance()
-            reading = self.read(data, np.concatenate([early, late]))
+            reading = self.sample(data)
             under_way.advance()
         first, judged = reading.part(np.arange(len(early))), reading.part(np.arange(len(early), len(reading)))
         odds = {}
@@ -144,6 +143,12 @@ class MultimodalModel:
         effects = self.tastes.of(data.showings, data.kinds, plans, chosen)
         table = columns(data, chosen, effects, plans).only(frozenset(self.settings.only))
         return Reading(data, chosen, effects, table)
+
+    def sample(self, data: Inputs) -> Reading:
+        """The rows that :meth:`learn` learns from, with all that is read of them."""
+        cut = int(len(data) * (1 - self.settings.held_out))
+        parts = [self._drawn(data, np.arange(cut))[0], self._drawn(data, np.arange(cut, len(data)))[0]]
+        return self.read(data, np.concatenate(parts))
 
     def predict(self, given: Inputs | Reading, hide: Sequence[str] = ()) -> Floats:
         """Probability (rows,) that each showing is bought; modalities in ``hide`` are not looked at."""
