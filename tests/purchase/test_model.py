@@ -52,7 +52,8 @@ def test_saved_and_loaded_it_predicts_the_same(
 ) -> None:
     folder = model.save(tmp_path / "model")
     assert {path.name for path in folder.iterdir()} == {
-        "config.json", "vocabulary.json", "metrics.json", "card.md", "ranker_0.txt", "classifier.txt"
+        "config.json", "vocabulary.json", "metrics.json", "card.md", "ranker_0.txt", "classifier.txt",
+            "network.safetensors",
     }  # fmt: skip
     loaded = PurchaseModel.load(folder)
     assert loaded.settings == model.settings

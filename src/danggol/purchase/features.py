@@ -27,6 +27,7 @@ class Features:
         self.customers = customer_columns(history)
         self.products = product_columns(history)
         self.by_country = _share_by_country(history)
+        self.tastes = Tastes(history)
         self.interest = Interests(history)
         self.terms = terms_by_country(history)
 
@@ -42,8 +43,14 @@ class Features:
         country = history.purchases.country[customer]
         columns["country_share"] = self.by_country[country, product]
         columns["country_lift"] = columns["country_share"] / (self.by_country.mean(axis=0)[product] + 1e-6)
+        columns |= self.tastes.rows(customer, product)
         columns |= self.interest.rows(customer, product)
         columns |= {f"offer_{name}": values[country, product] for name, values in self.terms.items()}
+        columns["quantity_to_usual"] = np.where(
+            columns["bought"],
+            np.log1p(columns["pair_quantity"] / np.maximum(columns["pair_count"], 1)) - self.tastes.quantity[product],
+            np.nan,
+        )
         columns["price_to_paid"] = np.log1p(columns["pair_paid"]) - columns["product_price"]
         columns["price_to_usual"] = columns["product_price"] - np.log1p(columns["customer_price"])
         for name, score in scores.items():
@@ -144,6 +151,7 @@ def product_columns(history: History) -> Columns:
     again = np.ones(len(cells.key), np.bool_)
     again[pairs.start] = False
     product = cells.key % size
+    sold = np.bincount(lines.product[seen >= history.now - 60], minlength=size)
     month, week, half = (cells.days >= history.now - days for days in (30, 7, 14))
     return {
         "buyers_7": since[7],
@@ -157,6 +165,8 @@ def product_columns(history: History) -> Columns:
         "repeat": np.bincount(pairs.product[pairs.count > 1], minlength=size) / (pairs.buyers + 5),
         "repeat_30": np.bincount(pairs.product[old & (pairs.since < 30)], minlength=size)
         / (np.bincount(pairs.product[old], minlength=size) + 5),
+        "repeat_next": _repeat_next(history),
+        "silence": (history.now - last) * sold / 60,
         "new_buyers_14": np.bincount(product[half & ~again], minlength=size),
         "new_buyers_7": np.bincount(product[week & ~again], minlength=size),
         "again_30": np.bincount(product[month & again], minlength=size),
@@ -164,6 +174,57 @@ def product_columns(history: History) -> Columns:
         "units": np.bincount(product, weights=cells.quantity, minlength=size)
         / np.maximum(np.bincount(product, minlength=size), 1),
     }
+
+
+def _repeat_next(history: History) -> Floats:
+    """(products,): of the orders of the last 150 days that held it, the share whose customer's next order did too."""
+    cells, size = history.cells, history.products
+    if len(cells.key) == 0:
+        return np.zeros(size)
+    again = np.append(cells.key[1:] == cells.key[:-1], False) & (np.append(cells.nth_last[1:], 0) == cells.nth_last - 1)
+    followed = (cells.nth_last > 0) & (cells.days >= history.now - 150)
+    product = cells.key % size
+    usual = again[followed].mean() if followed.any() else 0.0
+    hits = np.bincount(product[followed & again], minlength=size)
+    return np.asarray((hits + 10 * usual) / (np.bincount(product[followed], minlength=size) + 10))
+
+
+class Tastes:
+    """What each customer's purchases have in common, latest orders first, and how far a product is from it.
+
+    ``popularity``: log1p of the buyers of 90 days; ``rise``: log of the buyers of 14 days to those of 90; ``age``: days
+    since the first sale, when the customer bought it.
+    """
+
+    def __init__(self, history: History) -> None:
+        pairs, cells, lines, size = history.pairs, history.cells, history.lines, history.products
+        first = np.full(size, np.nan)
+        first[lines.product[::-1]] = lines.ts[::-1] / DAY
+        buyers = history.buyers_since(90)
+        self.popularity = np.log1p(buyers)
+        self.rise = np.log((history.buyers_since(14) + 1) / (buyers * 14 / 90 + 1))
+        self.age = np.minimum(history.now - first, 300)
+        weight = np.exp2(-pairs.orders_since / 2)
+        total = np.maximum(np.bincount(pairs.customer, weights=weight, minlength=history.customers), 1e-9)
+
+        def mean(values: Floats) -> Floats:
+            found = np.bincount(pairs.customer, weights=values * weight, minlength=history.customers) / total
+            return np.where(history.order_count > 0, found, np.nan)
+
+        self._popularity, self._rise = mean(self.popularity[pairs.product]), mean(self.rise[pairs.product])
+        self._age = mean(np.minimum(cells.days[pairs.start] - first[pairs.product], 200))
+        usual = np.log1p(pairs.summed(cells.quantity) / np.maximum(pairs.count, 1))
+        self.quantity = np.bincount(pairs.product, weights=usual, minlength=size) / np.maximum(pairs.buyers, 1)
+
+    def rows(self, customer: NDArray[Any], product: Times) -> Columns:
+        """Columns for the candidates."""
+        return {
+            "taste_popularity": self._popularity[customer],
+            "taste_age": self._age[customer],
+            "popularity_to_taste": self.popularity[product] - self._popularity[customer],
+            "rise_to_taste": self.rise[product] - self._rise[customer],
+            "age_to_taste": self.age[product] - self._age[customer],
+        }
 
 
 def rank_within(row: Times, values: NDArray[Any]) -> Floats:

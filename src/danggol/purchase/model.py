@@ -20,6 +20,7 @@ from danggol.purchase import artefact
 from danggol.purchase.baselines import Popularity, Rows
 from danggol.purchase.card import card
 from danggol.purchase.fallback import Fallback
+from danggol.purchase.listwise import ListwiseNetwork
 from danggol.purchase.moments import Batch, Moment
 from danggol.purchase.ranker import Ranker, Samples, moments_before, samples
 from danggol.purchase.reasons import Reasons
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 When = str | date | datetime | int | None
 """A local day (its start), a time, epoch microseconds, or None: after the last row."""
+_NETWORK = "network.safetensors"
 _LEAST_HITS = 30
 """With fewer purchases to learn from than this, nothing is fitted and :class:`Fallback` is used."""
 
@@ -122,6 +124,9 @@ class PurchaseModel:
             files = {name: booster.model_to_string() for name, booster in zip(names, learner.rankers, strict=True)}
             files["classifier.txt"] = learner.classifier.model_to_string()
             config |= {"learner": "ranker", "rankers": names, "calibrator": learner.calibrator.to_dict()}
+            if learner.network is not None:
+                files[_NETWORK] = learner.network.to_bytes()
+                config["network"] = _NETWORK
             files["vocabulary.json"] = json.dumps({"features": learner.names}, indent=1)
         else:
             config |= {"learner": "fallback", "active": learner.active}
@@ -149,9 +154,10 @@ class PurchaseModel:
             boosters = [lgb.Booster(model_str=artefact.read_text(source, name)) for name in config["rankers"]]
             classifier = lgb.Booster(model_str=artefact.read_text(source, "classifier.txt"))
             calibrator = Platt.from_dict(config["calibrator"])
+            network = ListwiseNetwork.load(source / config["network"]) if "network" in config else None
         except (KeyError, TypeError, ValueError, lgb.basic.LightGBMError) as error:
             raise DataError(f"the model in {source} is damaged ({error}); train it again") from error
-        model.learner = Ranker(vocabulary["features"], boosters, classifier, calibrator)
+        model.learner = Ranker(vocabulary["features"], boosters, classifier, calibrator, network)
         return model
 
     def _fitted(self) -> Ranker | Fallback:

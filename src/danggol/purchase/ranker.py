@@ -1,4 +1,4 @@
-"""The learner: LightGBM rankers (LambdaRank) and a classifier, trained on past moments.
+"""The learner: LightGBM rankers (LambdaRank), a network over lists and a classifier, trained on past moments.
 
 Burges, "From RankNet to LambdaRank to LambdaMART", 2010; Ke et al., "LightGBM", NeurIPS 2017.
 """
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from danggol.metrics import Platt
 from danggol.progress import stage
+from danggol.purchase.listwise import ListwiseNetwork
 from danggol.purchase.moments import Batch, Moment, member, targets
 from danggol.purchase.retrieval import Content
 from danggol.purchase.samples import DAY, Floats, Purchases, Times
@@ -25,6 +26,8 @@ _QUIET = 0.2
 _TAIL = ("rank_rising", "rank_recent", "rank_next_new", "rank_next_any", "rank_neighbours")
 _TAIL_FROM = 15
 """Never-bought products that no scorer puts among its first so many are the tail; their rows are drawn."""
+_NETWORK_SHARE = 2.0
+"""What the network weighs in the order, beside 1 for the rankers and 1 for the classifier."""
 _HELD_OUT = 10
 """One customer in so many is kept from the classifier, to calibrate it on."""
 
@@ -107,13 +110,20 @@ class Ranker:
     """Trained boosters: ``score`` orders a customer's candidates, ``probability`` is calibrated over all customers."""
 
     def __init__(
-        self, names: list[str], rankers: list[lgb.Booster], classifier: lgb.Booster, calibrator: Platt
+        self,
+        names: list[str],
+        rankers: list[lgb.Booster],
+        classifier: lgb.Booster,
+        calibrator: Platt,
+        network: ListwiseNetwork | None = None,
     ) -> None:
         self.names, self.rankers, self.classifier, self.calibrator = names, rankers, classifier, calibrator
+        self.network = network
 
     @classmethod
     def train(cls, rows: list[Samples], settings: PurchaseSettings) -> Ranker:
         """Train on the rows of past moments; at least one of them has a label of 1."""
+        network = _network(rows, settings) if settings.network_epochs else None
         with stage("train", settings.rankers + 1) as under_way:
             boosters = []
             for nth in range(settings.rankers):
@@ -121,7 +131,7 @@ class Ranker:
                 under_way.advance()
             classifier = _classifier(rows, settings)
             under_way.advance()
-        return cls(rows[0].names, boosters, classifier, _calibrator(rows, classifier))
+        return cls(rows[0].names, boosters, classifier, _calibrator(rows, classifier), network)
 
     def score(self, batch: Batch) -> tuple[Floats, Floats]:
         """Order score (standardised within the customer) and probability of each of the batch's rows."""
@@ -130,6 +140,8 @@ class Ranker:
         order = standard(row, margin, count)
         for ranker in self.rankers:
             order += standard(row, np.asarray(ranker.predict(batch.values)), count) / len(self.rankers)
+        if self.network is not None:
+            order += _NETWORK_SHARE * standard(row, self.network.score(batch.values), count)
         return order, self.calibrator.predict(margin)
 
 
@@ -153,7 +165,7 @@ def _parameters(rows: list[Samples], settings: PurchaseSettings, seed: int) -> d
         "num_threads": settings.threads or min(4, os.cpu_count() or 1),
         "seed": seed,
         "deterministic": True,
-        "force_row_wise": True,
+        "force_col_wise": True,
         "verbose": -1,
     }
 
@@ -176,6 +188,22 @@ def _ranker(rows: list[Samples], settings: PurchaseSettings, nth: int) -> lgb.Bo
     }
     parameters = _parameters(rows, settings, _seed(settings, nth))
     return _plain(lgb.train(parameters | given, data, _rounds(rows, settings.rounds)))
+
+
+def _network(rows: list[Samples], settings: PurchaseSettings) -> ListwiseNetwork | None:
+    """A network on the buyers' rows; None where no buyer has a hit among the candidates."""
+    counts = [int(part.group.sum()) for part in rows]
+    label = np.concatenate([part.label[:count] for part, count in zip(rows, counts, strict=True)])
+    if not label.any():
+        return None
+    return ListwiseNetwork.train(
+        [part.values[:count] for part, count in zip(rows, counts, strict=True)],
+        label,
+        np.concatenate([part.group for part in rows]),
+        np.concatenate([part.weight[:count] for part, count in zip(rows, counts, strict=True)]),
+        settings.network_epochs,
+        _seed(settings, 998),
+    )
 
 
 def _classifier(rows: list[Samples], settings: PurchaseSettings) -> lgb.Booster:

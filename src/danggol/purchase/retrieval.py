@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from danggol.purchase.baselines import ALS, EASE, ItemToItem, Rows, Scorer, Scores, ease, gram
 from danggol.purchase.history import History, Matrix
+from danggol.purchase.kernel import NextKernel
 from danggol.purchase.samples import Times
 from danggol.purchase.settings import PurchaseSettings
 
@@ -230,6 +231,7 @@ def our_scorers(settings: PurchaseSettings, content: Content) -> list[Scorer]:
         Rising("recent", fitted, half_life=45.0),
         NextPurchases("next_new", most, days=14, step=14, moments=5, fade=0.7, ridge=2000, only_new=True),
         NextPurchases("next_any", most, days=30, step=15, moments=6, fade=0.85, ridge=100, half_life=90),
+        NextKernel(),
         Neighbours(settings.neighbours),
         ALS(32, sweeps=3),
         content,
