@@ -174,6 +174,15 @@ def test_weights_find_the_score_that_tells() -> None:
     assert weights[1] < 0.1 * weights[0]
 
 
+def test_scores_that_tell_nothing_share_and_flat_ones_are_left_out() -> None:
+    likes = np.eye(4, 8, dtype=np.float32)
+    scores = np.stack([-likes, 5 + 0 * likes, -2 * likes])
+    weights = fit_weights([(scores, likes)])
+    assert weights[1] == 0
+    assert weights[0] == pytest.approx(2 * weights[2], rel=1e-4)
+    assert weights[0] > 0
+
+
 def test_alikeness_counts_words_names_and_numbers() -> None:
     items = pl.DataFrame(
         {

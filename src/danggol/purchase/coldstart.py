@@ -47,7 +47,7 @@ class ColdSettings(PartSettings):
     """Settings of the model of new listings."""
 
     fields: tuple[Field, ...] = Setting(description="the columns of the listings, and how they are read")
-    facts: float = Setting(default=0.5, ge=0, description="weight of how much a page tells; 0 leaves it out")
+    facts: float = Setting(default=0.25, ge=0, description="weight of how much a page tells; 0 leaves it out")
     only: tuple[str, ...] = Setting(default=MODALITIES, description="the modalities that are used")
     folds: int = Setting(default=5, ge=2, le=50, description="parts of the listings that are held out in turn")
     learnt_from: int = Setting(default=2000, ge=10, description="customers that the weights are learnt from, at most")
@@ -90,8 +90,8 @@ class ColdItemModel:
         return other
 
     def _take(self, rows: pl.DataFrame, items: pl.DataFrame, people: pl.DataFrame | None) -> None:
-        _need(rows, ("customer_id", "product_id"), "rows")
-        _need(items, ("product_id",), "listings")
+        need(rows, ("customer_id", "product_id"), "rows")
+        need(items, ("product_id",), "listings")
         liked = rows["liked"] if "liked" in rows.columns else pl.repeat(True, rows.height, eager=True)
         rows = rows.select("customer_id", "product_id", liked=liked.cast(pl.Boolean).fill_null(value=False))
         rows = rows.join(items.select("product_id"), on="product_id", how="semi")
@@ -103,7 +103,7 @@ class ColdItemModel:
         self.customers = rows["customer_id"].unique().sort()
         self.products = items["product_id"]
         shape = (len(self.customers), items.height)
-        met = (_codes(rows["customer_id"], self.customers), _codes(rows["product_id"], self.products))
+        met = (codes_of(rows["customer_id"], self.customers), codes_of(rows["product_id"], self.products))
         self.met = sp.csr_matrix((np.ones(rows.height, np.float32), met), shape=shape)
         self.liked = sp.csr_matrix((rows["liked"].to_numpy().astype(np.float32), met), shape=shape)
         self.liked.eliminate_zeros()
@@ -161,7 +161,7 @@ class ColdItemModel:
         if self._whole is None:
             self._whole = self._fitted(np.arange(len(self.products)))
         tastes, carried = self._whole
-        known = _codes(asked, self.customers)
+        known = codes_of(asked, self.customers)
         alike = wholes(self.space.alike(self._pages, self.space.read(items)), self.settings.image_weight)
         kinds = self._described(asked)
         out = np.zeros((len(asked), items.height), np.float32)
@@ -231,13 +231,14 @@ def _table(path: Path) -> pl.DataFrame | None:
     return pl.read_parquet(path) if path.exists() else None
 
 
-def _codes(values: pl.Series, known: pl.Series) -> NDArray[np.int64]:
+def codes_of(values: pl.Series, known: pl.Series) -> NDArray[np.int64]:
     """Places of values in a list; -1 where they are not there."""
     places = values.replace_strict(known, pl.int_range(len(known), eager=True), default=-1, return_dtype=pl.Int64)
     return places.fill_null(-1).to_numpy()
 
 
-def _need(table: pl.DataFrame, columns: tuple[str, ...], name: str) -> None:
+def need(table: pl.DataFrame, columns: tuple[str, ...], name: str) -> None:
+    """DataError where a table lacks a column."""
     absent = [column for column in columns if column not in table.columns]
     if absent:
         raise DataError(f"the {name} have no column {', '.join(absent)}")

@@ -17,22 +17,30 @@ from scipy.optimize import minimize
 Floats = NDArray[np.float32]
 _EDGE = 1e-3
 """Weights below are taken for zero."""
+_CLOSED, _FLAT = -1e4, 1e-6
 
 
-def fit_weights(lists: Sequence[tuple[Floats, Floats]], penalty: float = 1e-3, steps: int = 60) -> Floats:
+def fit_weights(
+    lists: Sequence[tuple[Floats, Floats]],
+    penalty: float = 1e-3,
+    steps: int = 60,
+    among: NDArray[np.bool_] | None = None,
+) -> Floats:
     """Weights (parts,) from lists of scores (parts, people, listings) and likes (people, listings) in {0, 1}.
 
     A person's likes count with the square root of their number. ``penalty`` is on the squared weights, of scores
-    brought to unit spread.
+    brought to unit spread. ``among`` (people, listings), with one list only: which listings a person chose among.
+    Where no score tells anything, all count the same.
     """
-    spread = np.sqrt(np.mean([scores.var(axis=2).mean(axis=1) for scores, _ in lists], axis=0)) + 1e-9
-    asked = [_prepared(scores / spread[:, None, None], likes) for scores, likes in lists]
-    total = max(1.0, sum(float(wanted.sum()) for _, wanted in asked))
+    spread = np.sqrt(np.mean([scores.var(axis=2).mean(axis=1) for scores, _ in lists], axis=0))
+    spread = np.where(spread > _FLAT, spread, np.inf)
+    asked = [_prepared(scores / spread[:, None, None], likes, among) for scores, likes in lists]
+    total = max(1.0, sum(float(wanted.sum()) for _, wanted, _ in asked))
 
     def loss(weights: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         value, slope = 0.0, np.zeros(len(weights))
-        for scores, wanted in asked:
-            raised = np.tensordot(weights.astype(np.float32), scores, axes=1)
+        for scores, wanted, closed in asked:
+            raised = np.tensordot(weights.astype(np.float32), scores, axes=1) + closed
             raised -= raised.max(axis=1, keepdims=True)
             chance = np.exp(raised)
             whole = chance.sum(axis=1, keepdims=True)
@@ -45,12 +53,14 @@ def fit_weights(lists: Sequence[tuple[Floats, Floats]], penalty: float = 1e-3, s
     found = minimize(
         loss, start, jac=True, method="L-BFGS-B", bounds=[(0, None)] * len(spread), options={"maxiter": steps}
     )
-    return np.asarray(np.where(found.x > _EDGE, found.x, 0) / spread, np.float32)
+    weights = np.where(found.x > _EDGE, found.x, 0)
+    return np.asarray((weights if weights.any() else start) / spread, np.float32)
 
 
-def _prepared(scores: Floats, likes: Floats) -> tuple[Floats, Floats]:
-    """Only people who liked something; the same shape."""
+def _prepared(scores: Floats, likes: Floats, among: NDArray[np.bool_] | None) -> tuple[Floats, Floats, Floats | float]:
+    """Only people who liked something; and a very low number where a listing was not to be chosen."""
     some = likes.sum(axis=1) > 0
     liked = likes[some]
     wanted = liked / np.sqrt(np.maximum(liked.sum(axis=1, keepdims=True), 1))
-    return np.ascontiguousarray(scores[:, some], np.float32), np.asarray(wanted, np.float32)
+    closed = 0.0 if among is None else np.where(among[some], 0, _CLOSED).astype(np.float32)
+    return np.ascontiguousarray(scores[:, some], np.float32), np.asarray(wanted, np.float32), closed

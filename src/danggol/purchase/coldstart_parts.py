@@ -110,10 +110,10 @@ class Tastes:
         met_by = np.asarray(met.sum(axis=0), np.float32).reshape(1, -1)
         share = (likes + 5 * likes.sum() / max(1.0, met_by.sum())) / (met_by + 5)
         rows["known"], rows["loved"] = (row - row.mean() for row in (np.log1p(likes), share))
-        self.rows = {name: _even(row) for name, row in rows.items()}
+        self.rows = {name: even(row) for name, row in rows.items()}
         if kinds is not None:
             self._mean, self._slope = rows["all"], of_kinds(kinds, self.liked, settings.people_ridge)
-            self.rows["kind"] = _even(self._mean + kinds @ self._slope)
+            self.rows["kind"] = even(self._mean + kinds @ self._slope)
 
     def of(self, people: Codes) -> Self:
         """The rows of some people."""
@@ -127,7 +127,7 @@ class Tastes:
         some = copy(self)
         some.rows = {name: row for name, row in self.rows.items() if name not in {*_BEHAVIOUR, "kind"}}
         if kinds is not None:
-            some.rows["kind"] = _even(self._mean + kinds @ self._slope)
+            some.rows["kind"] = even(self._mean + kinds @ self._slope)
         return some
 
 
@@ -203,7 +203,7 @@ def nearest(liked: Matrix, alike: Floats) -> Floats:
     return found
 
 
-def _even(rows: Floats) -> Floats:
+def even(rows: Floats) -> Floats:
     """Rows of mean square 1; a row of zeros stays."""
     length = np.sqrt(np.mean(np.square(rows), axis=1, keepdims=True))
     return np.asarray(rows / np.maximum(length, 1e-9), np.float32)
