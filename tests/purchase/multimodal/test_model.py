@@ -29,7 +29,7 @@ def made(text: float = 0.0, image: float = 0.0, discount: float = 0.0, seed: int
     good, bright = draw.random(40) < 0.5, draw.random(40) < 0.5
     titles = [("good bag" if one else "plain bag") + f" {n}" for n, one in enumerate(good)]
     kinds = Kinds({"goodness": ["good", "plain"]}, {"brightness": [[0.8], [-0.8]]})
-    words = Words(Vocabulary.learn(titles * 3, 60), ["c"], ["b"], kinds, ["KR"])
+    words = Words(Vocabulary.learn(titles * 3, 60), ["c"], ["b"], kinds, ["KR"], [])
     listing = draw.integers(0, 40, rows)
     offer = draw.normal(size=(rows, len(OFFER))).astype(np.float32)
     odds = -1.5 + text * (2 * good[listing] - 1) + image * (2 * bright[listing] - 1)

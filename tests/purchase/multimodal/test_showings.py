@@ -10,6 +10,7 @@ import pytest
 from danggol.errors import DataError
 from danggol.purchase.multimodal.inputs import inputs
 from danggol.purchase.multimodal.showings import BEHAVIOUR, CUSTOMER, OFFER, showings
+from danggol.purchase.multimodal.tastes import Tastes, plan
 from danggol.shop import Shop
 from danggol.twin import simulate
 
@@ -46,6 +47,11 @@ def test_nothing_later_changes_a_row(market: Shop) -> None:
         early, late = getattr(half.showings, name), getattr(whole.showings, name)[:rows]
         assert np.array_equal(early, late, equal_nan=True), name
     assert np.array_equal(half.events, whole.events[:rows])
+    plans = plan([*whole.text_kinds, "title"], list(whole.image_kinds))
+    tastes = Tastes.learn(half.showings, half.kinds, plans, np.arange(rows))
+    early, late = tastes.of(half.showings, half.kinds, plans), tastes.of(whole.showings, whole.kinds, plans)
+    assert np.allclose(early, late[:rows], atol=1e-5)
+    assert early.std(axis=0).min() > 0
     assert np.array_equal(half.text[half.listing], whole.text[whole.listing[:rows]])
     assert np.array_equal(half.regions[half.picture], whole.regions[whole.picture[:rows]], equal_nan=True)
 

@@ -89,6 +89,19 @@ def test_people_who_are_not_known_share_nothing() -> None:
     assert (found[:, [PLACE["person:all"], PLACE["colour:person"], PLACE["discount:person"]]] == 0).all()
 
 
+def test_words_of_which_a_listing_has_several_add_up() -> None:
+    seen, colour, _ = made(person=0.8)
+    plans, half = plan(["title"], []), np.arange(ROWS // 2)
+    place = [taste.name for taste in plans].index("title:person")
+    single = {"title": colour}
+    twice = {"title": np.column_stack([colour, np.zeros_like(colour), colour])}
+    one, two = (Tastes.learn(seen, kinds, plans, half) for kinds in (single, twice))
+    first, both = one.of(seen, single, plans)[:, place], two.of(seen, twice, plans)[:, place]
+    assert np.corrcoef(first[ROWS // 2 :], both[ROWS // 2 :])[0, 1] > 0.95
+    none = {"title": np.zeros((ROWS, 2), np.int64)}
+    assert (two.of(seen, none, plans)[:, place] == 0).all()
+
+
 def test_a_saved_taste_tells_the_same_and_needs_are_named() -> None:
     seen, colour, _ = made(person=0.5)
     kinds = {"colour": colour}

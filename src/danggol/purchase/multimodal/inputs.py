@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from danggol.encoders.image import Patches, read_regions
-from danggol.encoders.text import Vocabulary
+from danggol.encoders.text import UNKNOWN, Vocabulary
 from danggol.purchase.multimodal.fusion import Batch, Shape
 from danggol.purchase.multimodal.kinds import Kinds
 from danggol.purchase.multimodal.showings import BEHAVIOUR, CUSTOMER, OFFER, Showings, showings
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 Ints = NDArray[np.int64]
 TEXT_TOKENS, EVENTS = 12, 8
+_RARE, _COMMON = 0.005, 0.2
+"""Shares of the titles between which a token is worth a taste."""
 _GAPS = np.array([0.04, 0.5, 1, 3, 7, 14, 30, 60, 120])
 """Days since an event, into classes."""
 
@@ -35,6 +37,8 @@ class Words:
     brands: list[str]
     kinds: Kinds
     countries: list[str]
+    title: list[int]
+    """tokens of titles that are neither rare nor everywhere; tastes are told by them too"""
 
 
 @dataclass(frozen=True)
@@ -82,8 +86,10 @@ class Inputs:
 
     @property
     def kinds(self) -> dict[str, Ints]:
-        """(rows,) code of each kind, whatever tells it."""
-        return self.text_kinds | self.image_kinds
+        """(rows,) code of each kind, whatever tells it; of ``title`` (rows, words), 0 where there is none."""
+        known = np.zeros(len(self.words.vocabulary), np.int64)
+        known[self.words.title] = np.arange(1, len(self.words.title) + 1)
+        return {"title": known[self.text][self.listing]} | self.text_kinds | self.image_kinds
 
     def batch(self, rows: Ints) -> Batch:
         """The rows as tensors."""
@@ -107,12 +113,14 @@ def inputs(shop: Shop, until: int | None = None, words: Words | None = None, bef
         known = END if before is None else before
         early = listings.filter(pl.col("listed").is_null() | (pl.col("listed") < known))
         shown = np.unique(picture[seen.frame["ts"].to_numpy() < known])
+        vocabulary = Vocabulary.learn(early["title"].to_list(), 4000)
         words = Words(
-            Vocabulary.learn(early["title"].to_list(), 4000),
+            vocabulary,
             sorted(early["category"].drop_nulls().unique().to_list()),
             sorted(early["brand"].drop_nulls().unique().to_list()),
             Kinds.learn(early, regions[shown]),
             sorted(seen.frame["country"].drop_nulls().unique().to_list()),
+            _telling(vocabulary, vocabulary.encode(early["title"].to_list(), TEXT_TOKENS)),
         )
     places = listings.select("product_id").with_row_index("place")
     joined = seen.frame.join(places, on="product_id", how="left", maintain_order="left")
@@ -129,6 +137,17 @@ def inputs(shop: Shop, until: int | None = None, words: Words | None = None, bef
         text_kinds={name: codes[listing] for name, codes in of_listings.items()},
         image_kinds={name: codes[picture] for name, codes in words.kinds.of_pictures(regions).items()},
     )
+
+
+def _telling(vocabulary: Vocabulary, text: Ints) -> list[int]:
+    """Tokens of two letters or more in half a percent to a fifth of the titles, each counted once a title."""
+    ordered = np.sort(text, axis=1)
+    first = np.ones(text.shape, np.bool_)
+    first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    count = np.bincount(ordered[first], minlength=len(vocabulary))
+    fit = np.flatnonzero((count >= max(3, _RARE * len(text))) & (count <= _COMMON * len(text)))
+    words = zip(fit.tolist(), vocabulary.words(fit.tolist()), strict=True)
+    return [token for token, word in words if token > UNKNOWN and sum(one.isalpha() for one in word) > 1]
 
 
 def _countries_coded(seen: Showings, countries: list[str]) -> Showings:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _CHUNK = 2048
+_PRIOR = 50.0
 _AUXILIARY = 0.3
 """Weight of the losses of views and looks beside that of purchases."""
 
@@ -49,9 +50,10 @@ class MultimodalSettings(Settings):
     learners: Literal["both", "trees", "network"] = Field(default="both", description="what is trained and added up")
     network: FusionSettings = FusionSettings()
     trees: TreeSettings = TreeSettings()
-    schedule: Schedule = Schedule(epochs=4, batch_size=512, learning_rate=2e-3, patience=2)
+    schedule: Schedule = Schedule(epochs=3, batch_size=512, learning_rate=2e-3, patience=2)
     only: tuple[str, ...] = Field(default=MODALITIES, description="modalities that are looked at")
-    quiet_rows: float = Field(default=12, gt=0, description="showings not bought that are learnt from, for each bought")
+    quiet_rows: float = Field(default=30, gt=0, description="showings not bought that are learnt from, for each bought")
+    network_rows: int = Field(default=60_000, ge=100, description="rows that the network learns from, at most")
     held_out: float = Field(
         default=0.15, gt=0, lt=0.9, description="last share of showings, which chooses when to stop and the weights"
     )
@@ -133,7 +135,7 @@ class MultimodalModel:
     def plans(self) -> list[Taste]:
         """The tastes that are told, by the kinds that were learnt and the modalities that are looked at."""
         words, only = self._words(), set(self.settings.only)
-        return [taste for taste in plan(words.kinds.text, words.kinds.image) if set(taste.needs) <= only]
+        return [taste for taste in plan([*words.kinds.text, "title"], words.kinds.image) if set(taste.needs) <= only]
 
     def read(self, data: Inputs, rows: Ints | None = None) -> Reading:
         """Everything that is read of some rows (all of them if not said); predicting from it again costs little."""
@@ -184,6 +186,9 @@ class MultimodalModel:
 
     def _learn_network(self, first: Reading, judged: Reading, checkpoint: Path | None) -> None:
         chosen = self.settings
+        if len(first) > chosen.network_rows:
+            draw = np.random.default_rng([chosen.schedule.seed, chosen.network_rows])
+            first = first.part(np.sort(draw.choice(len(first), chosen.network_rows, replace=False)))
         device = device_of(chosen.schedule.device)
         torch.manual_seed(chosen.schedule.seed)
         network = Fusion(self._shape(first.data), chosen.network, self._of_network(chosen.only)).to(device)
@@ -283,19 +288,26 @@ def _loss(told: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def _weights(odds: dict[str, Floats], label: NDArray[np.bool_]) -> dict[str, float]:
-    """Weights of the learners' log-odds, none below zero, by the likelihood of the held-out rows."""
+    """Weights of the learners' log-odds, by the likelihood of the held-out rows and a prior that trusts the first.
+
+    Weights lie between 0 and 1; the prior counts as much as :data:`_PRIOR` rows that were bought.
+    """
+    names = list(odds)
+    first = dict.fromkeys(names, 0.0) | dict.fromkeys(names[:1], 1.0) | {"base": 0.0}
     if len(odds) < 2 or not 0 < label.sum() < len(label):
-        return {"base": 0.0} | dict.fromkeys(odds, 1 / max(len(odds), 1))
+        return first
     values = np.column_stack([np.ones(len(label)), *odds.values()])
+    start = np.array([first["base"], *(first[name] for name in names)])
+    prior = _PRIOR * float(label.mean()) / max(float(label.sum()), 1.0)
 
     def loss(weight: Floats) -> tuple[float, Floats]:
-        total = values @ weight
-        gradient = values.T @ (1 / (1 + np.exp(-total)) - label) / len(label)
-        return float(np.mean(np.logaddexp(0, total) - label * total)), gradient
+        total, away = values @ weight, weight - start
+        gradient = values.T @ (1 / (1 + np.exp(-total)) - label) / len(label) + prior * away
+        return float(np.mean(np.logaddexp(0, total) - label * total) + prior * (away @ away) / 2), gradient
 
-    start = np.array([0.0, *[1 / len(odds)] * len(odds)])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=[(None, None), *[(0, None)] * len(odds)]).x
-    return dict(zip(["base", *odds], found.tolist(), strict=True))
+    bounds = [(-1, 1), *[(0, 1)] * len(names)]
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x
+    return dict(zip(["base", *names], found.tolist(), strict=True))
 
 
 def _chunks(rows: int) -> Iterator[Ints]:

@@ -49,6 +49,7 @@ def save(model: MultimodalModel, target: Path) -> Path:
         "categories": words.categories,
         "brands": words.brands,
         "countries": words.countries,
+        "title": words.title,
         "kinds": words.kinds.to_dict(),
     }
     files: dict[str, str | bytes] = {
@@ -75,7 +76,8 @@ def load(cls: type[Model], folder: Path) -> Model:
         model.offset, model.weights = float(config["offset"]), config["weights"]
         held = json.loads(artefact.read_text(source, _VOCABULARY))
         vocabulary = Vocabulary.from_json(held["text"], source)
-        model.words = Words(vocabulary, held["categories"], held["brands"], Kinds(**held["kinds"]), held["countries"])
+        kinds = Kinds(**held["kinds"])
+        model.words = Words(vocabulary, held["categories"], held["brands"], kinds, held["countries"], held["title"])
         model.tastes = Tastes.from_dict(json.loads(artefact.read_text(source, _TASTES)))
         if config["trees"] is not None:
             files = {name: artefact.read_text(source, name) for name in config["trees"]["files"]}

@@ -25,6 +25,8 @@ Floats = NDArray[np.float64]
 Part = frozenset[str]
 QUICK = TreeSettings(rounds=250, learning_rate=0.05, bags=1)
 """Settings of the boosters of a subset."""
+MOST_ROWS = 100_000
+"""Rows that the boosters of a subset learn from, at most."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,22 @@ class Worth:
 
 
 def worth(learnt: Reading, tested: Reading, settings: TreeSettings = QUICK, seed: int = 0) -> Worth:
-    """Boosters of every subset, learnt from some rows, and their log-odds at others."""
+    """Boosters of every subset, learnt from some rows (at most :data:`MOST_ROWS`), and their log-odds at others."""
+    learnt = few(learnt, seed)
     present = tuple(name for name in MODALITIES if any(need == {name} for need in learnt.table.needs))
     found: dict[Part, Floats] = {frozenset(): np.zeros(len(tested))}
     for part in track([one for one in subsets(present) if one], "subsets of modalities"):
         trees = Trees.learn(learnt.table.only(part), learnt.label, settings, None, seed, robust=False)
         found[part] = trees.log_odds(tested.table.only(part))
     return Worth(tested, found)
+
+
+def few(reading: Reading, seed: int = 0) -> Reading:
+    """At most :data:`MOST_ROWS` of the rows, drawn at random, in order."""
+    if len(reading) <= MOST_ROWS:
+        return reading
+    drawn = np.random.default_rng(seed).choice(len(reading), MOST_ROWS, replace=False)
+    return reading.part(np.sort(drawn))
 
 
 def rows_of(reading: Reading, country: str) -> NDArray[np.bool_]:

@@ -161,25 +161,32 @@ class Tastes:
 
     @classmethod
     def learn(cls, seen: Showings, kinds: Mapping[str, Ints], plans: Sequence[Taste], rows: Ints) -> Tastes:
-        """Learn from ``rows`` of the showings; ``kinds`` are codes (rows of the showings,) of each kind."""
+        """Learn from ``rows`` of the showings.
+
+        ``kinds`` are codes of each kind: (rows of the showings,), or (rows of the showings, words) of a kind of which a
+        listing has several, where 0 is none.
+        """
         found = cls(Expected.learn(seen, rows), {}, _centres(seen, rows))
-        table = found._table(seen, kinds)
+        log = found._log(seen, kinds)
         for taste in plans:
-            each = found._weighed(table, taste)[rows].with_columns(Q=pl.col("S") ** 2)
+            each = log.told(taste, rows)[0].with_columns(Q=pl.col("S") ** 2)
             groups = each.group_by(taste.keys).agg(pl.col("S", "I", "Q").sum())
             found.variance[taste.name] = _variance(*(groups[name].to_numpy() for name in ("S", "I", "Q")))
         return found
 
     def of(self, seen: Showings, kinds: Mapping[str, Ints], plans: Sequence[Taste], rows: Ints | None = None) -> Array:
-        """Effects (rows, plans) at some rows of the showings, from what was known when their visits began."""
-        table = self._table(seen, kinds)
-        wanted = table if rows is None else table[rows]
-        found = np.zeros((wanted.height, len(plans)), np.float32)
+        """Effects (rows, plans) at some rows of the showings, from what was known when their visits began.
+
+        Of a kind of which a listing has several, the effects are added up.
+        """
+        log = self._log(seen, kinds)
+        chosen = np.arange(len(seen)) if rows is None else rows
+        found = np.zeros((len(chosen), len(plans)), np.float32)
         for place, taste in enumerate(plans):
-            found[:, place] = self._effect(table, wanted, taste)
+            found[:, place] = self._effect(log, chosen, taste)
         return found
 
-    def _table(self, seen: Showings, kinds: Mapping[str, Ints]) -> pl.DataFrame:
+    def _log(self, seen: Showings, kinds: Mapping[str, Ints]) -> _Log:
         """Keys, terms and what each showing tells, of all showings."""
         told = self.expected.told(seen)
         terms = {
@@ -187,7 +194,7 @@ class Tastes:
             for term, (mean, spread) in self.centre.items()
         }
         frame = seen.frame
-        return pl.DataFrame(
+        table = pl.DataFrame(
             {
                 "ts": frame["ts"] + DAY,
                 "start": frame["start"],
@@ -195,28 +202,22 @@ class Tastes:
                 "person": frame["customer_id"].fill_null("?").cast(pl.Categorical).to_physical(),
                 "country": frame["country"].fill_null("?").cast(pl.Categorical).to_physical(),
                 "listing": frame["product_id"].cast(pl.Categorical).to_physical(),
-                **{name: pl.Series(codes) for name, codes in kinds.items()},
+                **{name: pl.Series(codes) for name, codes in kinds.items() if codes.ndim == 1},
                 **{f"term {term}": values for term, values in terms.items()},
                 **{f"told {name}": values for name, values in told.items()},
             }
         )
+        return _Log(table, {name: codes for name, codes in kinds.items() if codes.ndim == 2})
 
-    @staticmethod
-    def _weighed(table: pl.DataFrame, taste: Taste) -> pl.DataFrame:
-        """Keys, time, score ``S`` and information ``I`` of each showing for an effect."""
-        names = ("bought", "bought_information") if taste.bought_only else ("score", "information")
-        score, information = (pl.col(f"told {name}") for name in names)
-        if taste.term:
-            term = pl.col(f"term {taste.term}")
-            score, information = score * term, information * term**2
-        return table.select(*taste.keys, "ts", S=score, I=information)
-
-    def _effect(self, table: pl.DataFrame, wanted: pl.DataFrame, taste: Taste) -> Floats:
-        sums = self._weighed(table, taste).with_columns(pl.col("S", "I").cum_sum().over(taste.keys))
+    def _effect(self, log: _Log, rows: Ints, taste: Taste) -> Floats:
+        sums = log.told(taste)[0].with_columns(pl.col("S", "I").cum_sum().over(taste.keys))
+        wanted, owner = log.told(taste, rows)
 
         def until(back: int) -> tuple[Floats, Floats]:
             at = wanted.select(*taste.keys, row=pl.int_range(pl.len()), ts=pl.col("start") - 1 - back).sort("ts")
-            joined = at.join_asof(sums, on="ts", by=list(taste.keys), check_sortedness=False).sort("row")
+            joined = at.join_asof(
+                sums.select(*taste.keys, "ts", "S", "I"), on="ts", by=list(taste.keys), check_sortedness=False
+            ).sort("row")
             filled = joined.select(pl.col("S", "I").fill_null(0.0))
             return filled["S"].to_numpy(), filled["I"].to_numpy()
 
@@ -226,9 +227,11 @@ class Tastes:
             score, information = score - before[0], information - before[1]
         effect = score / (np.maximum(information, 0) + 1 / self.variance[taste.name])
         if taste.term:
-            effect = effect * wanted[f"term {taste.term}"].to_numpy()
-        # people who are not known share nothing
-        return np.asarray(np.where(wanted["known"].to_numpy(), effect, 0.0) if "person" in taste.keys else effect)
+            effect = effect * log.table[f"term {taste.term}"].to_numpy()[rows]
+        if "person" in taste.keys:
+            # people who are not known share nothing
+            effect = np.where(wanted["known"].to_numpy(), effect, 0.0)
+        return np.bincount(owner, effect, minlength=len(rows)).astype(np.float64)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -238,6 +241,33 @@ class Tastes:
     def from_dict(cls, values: Mapping[str, Any]) -> Tastes:
         """What :meth:`to_dict` gave; KeyError where it is something else."""
         return cls(Expected(**values["expected"]), values["variance"], values["centre"])
+
+
+class _Log:
+    """All showings with what they tell; ``several`` holds the kinds of which a listing has several words."""
+
+    def __init__(self, table: pl.DataFrame, several: Mapping[str, Ints]) -> None:
+        self.table, self.several = table, several
+
+    def told(self, taste: Taste, rows: Ints | None = None) -> tuple[pl.DataFrame, Ints]:
+        """Keys, ``ts``, ``start``, ``known``, score ``S`` and information ``I`` for an effect, a row for each word;
+        and of which of the rows each is."""
+        score, information = (
+            pl.col(f"told {name}")
+            for name in (("bought", "bought_information") if taste.bought_only else ("score", "information"))
+        )
+        if taste.term:
+            term = pl.col(f"term {taste.term}")
+            score, information = score * term, information * term**2
+        single = [key for key in taste.keys if key not in self.several]
+        told = self.table.select(*single, "ts", "start", "known", S=score, I=information)
+        told = told if rows is None else told[rows]
+        words = [key for key in taste.keys if key in self.several]
+        if not words:
+            return told, np.arange(told.height)
+        codes = self.several[words[0]] if rows is None else self.several[words[0]][rows]
+        owner, place = np.nonzero(codes)
+        return told[owner].with_columns(pl.Series(words[0], codes[owner, place])), owner
 
 
 def _plain(seen: Showings) -> Array:

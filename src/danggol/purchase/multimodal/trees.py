@@ -53,9 +53,12 @@ class Columns:
 
     def only(self, modalities: frozenset[str]) -> Columns:
         """The columns that need nothing but these modalities."""
-        kept = [place for place, need in enumerate(self.needs) if need <= modalities]
-        names = tuple(self.names[place] for place in kept)
-        return Columns(self.values[:, kept], names, tuple(self.needs[place] for place in kept))
+        return self.chosen([place for place, need in enumerate(self.needs) if need <= modalities])
+
+    def chosen(self, places: Sequence[int]) -> Columns:
+        """Some of the columns."""
+        names = tuple(self.names[place] for place in places)
+        return Columns(self.values[:, list(places)], names, tuple(self.needs[place] for place in places))
 
     def rows(self, chosen: NDArray[Any]) -> Columns:
         """Some of the rows, by number or mask."""
