@@ -22,11 +22,11 @@ from __future__ import annotations
 
 import argparse
 import datetime as dt
-import gzip
 import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +59,7 @@ FIELDS = (
     Field(column="released", kind="number", group="origin", weight=0.12, width=0.5),
     Field(column="poster", kind="picture"),
 )
+TEXTS = ["title", "genres", "plot", "director", "actors"]
 TOP, LIKED = 10, 4
 TEST_DAYS = ("1998-01-01", "1998-02-01", "1998-03-01")
 VALIDATION_DAYS, VALIDATION_END = ("1997-11-01", "1997-11-15", "1997-12-01"), "1998-01-01"
@@ -70,8 +71,7 @@ class Films:
     """The data set: rows, films, people, and who liked what."""
 
     def __init__(self, data: Path) -> None:
-        with gzip.open(data / "u.data.gz") as file:
-            raw = np.loadtxt(file, dtype=np.int64)
+        raw = np.loadtxt(data / "u.data.gz", dtype=np.int64)
         items = pl.read_parquet(data / "movies.parquet")
         day = pl.col("release_date").str.to_date("%d-%b-%Y", strict=False)
         self.items = items.with_columns(
@@ -101,9 +101,9 @@ class Films:
 
     def matrix(self, chosen: NDArray[np.bool_], values: Scores | None = None) -> sp.csr_matrix:
         """(people, films) of the chosen rows, 1 or a value each."""
-        held = np.ones(int(chosen.sum()), np.float32) if values is None else values[chosen].astype(np.float32)
-        shape = (len(self.customers), len(self.films))
-        return sp.csr_matrix((held, (self.person[chosen], self.film[chosen])), shape=shape)
+        held = (np.ones(len(chosen)) if values is None else values)[chosen].astype(np.float32)
+        places = (self.person[chosen], self.film[chosen])
+        return sp.csr_matrix((held, places), shape=(len(self.customers), len(self.films)))
 
 
 def ndcg(scores: Scores, relevant: NDArray[np.bool_]) -> Values:
@@ -139,15 +139,11 @@ class Cold:
         fitted = time.perf_counter()
         whole = ndcg(model.score(new, self.data.customers), self.relevant)
         seconds = [fitted - began, time.perf_counter() - fitted]
-        found = {}
-        for part in subsets(MODALITIES):
-            if part == set(MODALITIES):
-                found[part] = whole
-            elif part & {"text", "image"}:
+        found = dict.fromkeys(subsets(MODALITIES), by_chance(self.relevant))
+        for part in found:
+            if part & {"text", "image"}:
                 found[part] = ndcg(model.with_only(part).score(new, self.data.customers), self.relevant)
-            else:
-                found[part] = by_chance(self.relevant)
-        return found, model.weights, seconds
+        return {**found, frozenset(MODALITIES): whole}, model.weights, seconds
 
     def peers(self) -> dict[str, Values]:
         """The other models, and as an oracle the films' true likes."""
@@ -155,7 +151,7 @@ class Cold:
         liked = sp.csr_matrix(self.liked)
         found = {
             "genres-profile": self._profile(liked, ["genres"]),
-            "tfidf-profile": self._profile(graded, ["title", "genres", "plot", "director", "actors"]),
+            "tfidf-profile": self._profile(graded, TEXTS),
             "als-mapped": self._mapped(liked),
             "lightgbm-content": self._trees(liked),
             "oracle-popularity": np.tile(self.relevant.sum(axis=0), (len(self.relevant), 1)),
@@ -165,7 +161,7 @@ class Cold:
     def words(self, columns: list[str], known: NDArray[np.bool_]) -> sp.csr_matrix:
         """TF-IDF (films, words), learnt from known films."""
         text = self.data.items.select(pl.concat_str(columns, separator=" ", ignore_nulls=True)).to_series()
-        texts = np.array(text.str.replace_all("|", " ", literal=True).to_list())
+        texts = np.array(text.str.replace_all("|", " ", literal=True))
         return TfidfVectorizer(stop_words="english", sublinear_tf=True).fit(texts[known]).transform(texts).tocsr()
 
     def _profile(self, rows: sp.csr_matrix, columns: list[str]) -> Scores:
@@ -176,7 +172,7 @@ class Cold:
     def _mapped(self, liked: sp.csr_matrix) -> Scores:
         """ALS factors of the known films, for new ones by ridge regression on TF-IDF (Gantner et al. 2010)."""
         left, right = als(liked, 32, 10.0, 5.0)
-        words = self.words(["title", "genres", "plot", "director", "actors"], self.old)
+        words = self.words(TEXTS, self.old)
         alike = (words[self.old] @ words[self.old].T).toarray() + 1.0 * np.eye(int(self.old.sum()))
         weights = np.linalg.solve(alike, right - right.mean(axis=0))
         return left @ (right.mean(axis=0) + (words[self.new] @ words[self.old].T) @ weights).T
@@ -186,13 +182,10 @@ class Cold:
 
         Learns from known films that are held out fold by fold, so that they look as new films do.
         """
-        fields = [["title", "genres", "plot", "director", "actors"], ["genres"], ["director"], ["actors"], ["plot"]]
-        words = [self.words(columns, self.old) for columns in fields]
+        words = [self.words(columns, self.old) for columns in (TEXTS, *([one] for one in TEXTS[1:]))]
         genres = self.data.items["genres"].str.split("|")
-        names = sorted(set(genres.explode().drop_nulls()))
-        own = np.column_stack(
-            [self.data.items["year"].fill_null(np.nan), *[genres.list.contains(name).to_numpy() for name in names]]
-        )
+        is_one = [genres.list.contains(name).to_numpy() for name in sorted(set(genres.explode().drop_nulls()))]
+        own = np.column_stack([self.data.items["year"].fill_null(np.nan), *is_one])
         person = np.column_stack([self.data.people["age"], self.data.people["gender"] == "F"])
 
         def rows(known: NDArray[np.int64], asked: NDArray[np.int64], past: sp.csr_matrix) -> Scores:
@@ -237,22 +230,23 @@ def ranker(values: Scores, labels: Scores, groups: NDArray[np.int64], rounds: in
     return lgb.train(chosen, lgb.Dataset(values, labels, group=groups), rounds)
 
 
+def second(day: str) -> float:
+    """A day's first second since 1970 (UTC)."""
+    return dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC).timestamp()
+
+
 class Warm:
     """Everything before a day, asked for what is liked from then on (to the end of the rows, or to another day)."""
 
     def __init__(self, data: Films, day: str, end: str | None = None) -> None:
         self.data, self.day = data, dt.datetime.fromisoformat(day)
-        at = [self._second(one) for one in (day, end or "2000-01-01")]
+        at = [second(one) for one in (day, end or "2000-01-01")]
         self.past = data.second < at[0]
         self.met = data.matrix(self.past)
         later = (data.second >= at[0]) & (data.second < at[1]) & (data.rating >= LIKED)
         self.open = (self.met.toarray() == 0) & (np.asarray(self.met.sum(axis=0)).ravel() > 0)
         self.asked = (data.matrix(later).toarray() > 0) & self.open
         self.known = np.diff(self.met.indptr) > 0
-
-    @staticmethod
-    def _second(day: str) -> float:
-        return dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC).timestamp()
 
     def measure(self, scores: Scores) -> Values:
         """nDCG@10 of each person, nan without a relevant film."""
@@ -272,8 +266,7 @@ class Warm:
         left, right = als(liked, 32, 20.0, 5.0)
         together = gram(liked)
         length = np.sqrt(np.maximum(np.diag(together), 1.0))
-        cosine = together / length[:, None] / length[None, :]
-        np.fill_diagonal(cosine, 0)
+        cosine = (together - np.diag(np.diag(together))) / length[:, None] / length[None, :]
         likes, people = np.asarray(liked.sum(axis=0)), liked.shape[0]
         return {
             "popularity": np.tile(likes, (people, 1)),
@@ -287,20 +280,19 @@ class Warm:
 
     def peers(self) -> dict[str, Values]:
         """The other models; LambdaRank reads all their scores and learns from the two months before the day."""
-        found = self.features(self._second(self.day.isoformat()))
+        found = self.features(second(self.day.isoformat()))
         values, labels, groups = [], [], []
         for nth in (1, 2):
             days = [str(self.day.date() - dt.timedelta(days=30 * back)) for back in (nth, nth - 1)]
             before = Warm(self.data, *days)
             some = before.open & before.asked.any(axis=1)[:, None]
-            values.append(np.stack(list(before.features(self._second(days[0])).values()), axis=2)[some])
+            values.append(np.stack(list(before.features(second(days[0])).values()), axis=2)[some])
             labels.append(before.asked[some].astype(np.float32))
             groups.append(some.sum(axis=1)[some.any(axis=1)])
         booster = ranker(np.concatenate(values), np.concatenate(labels), np.concatenate(groups), 60)
         values = np.stack(list(found.values()), axis=2)
-        found["lambdarank"] = booster.predict(values.reshape(-1, values.shape[2]), num_threads=2).reshape(
-            self.open.shape
-        )
+        ranked = booster.predict(values.reshape(-1, values.shape[2]), num_threads=2)
+        found["lambdarank"] = ranked.reshape(self.open.shape)
         return {name: self.measure(one) for name, one in found.items() if name not in {"share", "rows"}}
 
 
@@ -351,12 +343,11 @@ def run_cold(data: Films, residues: Sequence[int]) -> tuple[Table, dict[str, Any
     worth = {part: mean_of_weights(table.values[named(part)]) for part in subsets(MODALITIES)}
     shares = modality_shares(worth, table.person, draws=1000)
     print(f"\nShapley shares of nDCG@10, {shares.joined.value:.4f} above a random order, 95% by person")
-    told = {}
-    for name in MODALITIES:
-        rows = {"share": shares.share[name], "alone": shares.alone[name], "without": shares.without[name]}
-        told[name] = {kind: [round(n, 4) for n in (one.value, one.low, one.high)] for kind, one in rows.items()}
-        line = "   ".join(f"{kind} {one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]" for kind, one in rows.items())
-        print(f"  {name:<10}{line}")
+    told: dict[str, dict[str, list[float]]] = {name: {} for name in MODALITIES}
+    for name, (kind, each) in product(MODALITIES, (("share", shares.share), ("without", shares.without))):
+        one = each[name]
+        told[name][kind] = [round(n, 4) for n in (one.value, one.low, one.high)]
+        print(f"  {name:<10}{kind:<8} {one.value:+.4f} [{one.low:+.4f}, {one.high:+.4f}]")
     return table, {"shares": told, "seconds": {"fit": round(seconds[0], 1), "predict": round(seconds[1], 1)}}
 
 
@@ -365,10 +356,9 @@ def run_warm(data: Films, days: Sequence[str], end: str | None) -> dict[str, Tab
     parts: dict[str, list[dict[str, Values]]] = {"warm": [], "newcomer": []}
     for day in days:
         warm = Warm(data, day, end)
-        found: dict[str, Values] = {}
-        found["danggol"], weights = warm.ours()
-        found["danggol-without-content"] = warm.ours(only=("behaviour", "people"))[0]
-        found |= warm.peers()
+        whole, weights = warm.ours()
+        bare, _ = warm.ours(only=("behaviour", "people"))
+        found = {"danggol": whole, "danggol-without-content": bare, **warm.peers()}
         parts["warm"].append({name: np.where(warm.known, one, np.nan) for name, one in found.items()})
         parts["newcomer"].append({name: np.where(warm.known, np.nan, one) for name, one in found.items()})
     tables = {name: Table(one) for name, one in parts.items()}
@@ -393,22 +383,15 @@ def main() -> None:
     if given.part != "cold":
         days, end = (VALIDATION_DAYS, VALIDATION_END) if given.validate else (TEST_DAYS, None)
         tables |= run_warm(data, days, end)
-    ours, peers, differences = {}, {}, {}
+    means: dict[str, dict[str, float]] = {}
+    differences: dict[str, dict[str, list[float]]] = {}
     for part, table in tables.items():
-        ours[f"ndcg@10/{part}"] = table.mean("danggol")
         for name in table.values:
-            if name != "danggol":
-                peers.setdefault(name, {})[f"ndcg@10/{part}"] = table.mean(name)
-                differences.setdefault(name, {})[f"ndcg@10/{part}"] = table.difference("danggol", name)
-    line = {
-        "benchmark": "movielens",
-        "rows": data.rows.height,
-        "split": "validation" if given.validate else "test",
-        "ours": ours,
-        "peers": peers,
-        "differences": differences,
-        **told,
-    }
+            means.setdefault(name, {})[f"ndcg@10/{part}"] = table.mean(name)
+            differences.setdefault(name, {})[f"ndcg@10/{part}"] = table.difference("danggol", name)
+    ours, _ = means.pop("danggol"), differences.pop("danggol")
+    line = {"benchmark": "movielens", "rows": data.rows.height, "split": "validation" if given.validate else "test"}
+    line |= {"ours": ours, "peers": means, "differences": differences, **told}
     line["seconds"] = {**told.get("seconds", {}), "all": round(time.perf_counter() - began, 1)}
     print(json.dumps(line))
 

@@ -51,7 +51,7 @@ class ColdSettings(PartSettings):
     only: tuple[str, ...] = Setting(default=MODALITIES, description="the modalities that are used")
     folds: int = Setting(default=5, ge=2, le=50, description="parts of the listings that are held out in turn")
     learnt_from: int = Setting(default=2000, ge=10, description="customers that the weights are learnt from, at most")
-    penalty: float = Setting(default=1e-3, ge=0, description="on the squared weights")
+    penalty: float = Setting(default=0.03, ge=0, description="on the squared weights")
     seed: int = Setting(default=0, ge=0, lt=2**31, description="of folds and of the customers drawn")
 
 

@@ -33,7 +33,7 @@ def fit_weights(
     Where no score tells anything, all count the same.
     """
     spread = np.sqrt(np.mean([scores.var(axis=2).mean(axis=1) for scores, _ in lists], axis=0))
-    spread = np.where(spread > _FLAT, spread, np.inf)
+    spread = np.where(spread > _FLAT, spread, np.inf).astype(np.float32)
     asked = [_prepared(scores / spread[:, None, None], likes, among) for scores, likes in lists]
     total = max(1.0, sum(float(wanted.sum()) for _, wanted, _ in asked))
 

@@ -2,11 +2,11 @@
 
 A taste is a row over the known listings. ``own``: the person's likes, smoothed by what goes with what (EASE: Steck,
 "Embarrassingly shallow autoencoders for sparse data", WWW 2019); ``met``: the same of everything that the person came
-across, liked or not; ``kind``: what people of that age, gender, occupation like; ``all``: what everybody likes. Kernel
+across, liked or not; ``kind``: what people of that age, gender, occupation like; ``all``: what everybody likes
+(``known``, for pictures: the logarithm of how many do, because a few great successes mislead so weak a guide). Kernel
 ridge regression carries the row to new listings by content (attribute-to-factor mapping: Gantner et al., "Learning
-attribute-to-feature mappings for cold-start recommendations", ICDM 2010). ``near`` is the likeness to the most alike
-listing among the person's likes; ``known`` and ``loved`` are the logarithm of a listing's likes and the share of likes
-among those who met it.
+attribute-to-feature mappings for cold-start recommendations", ICDM 2010), by texts, by pictures and by both.
+``near`` is the likeness to the most alike listing among the person's likes, for each group of fields.
 
 Every score is free of how much a person has done, and does not depend on which other listings are scored with it.
 """
@@ -36,7 +36,6 @@ Codes = NDArray[np.int64]
 MODALITIES = ("text", "image", "behaviour", "people")
 """What a listing says, what it shows, what the person did, who the person is."""
 _BEHAVIOUR = ("own", "met", "near")
-_ITEM = ("known", "loved")
 TEXT, JOINED = "text", "joined"
 
 
@@ -46,8 +45,8 @@ class PartSettings(Settings):
     ridge: float = Field(default=100.0, gt=0, description="of the EASE over likes")
     met_ridge: float = Field(default=200.0, gt=0, description="of the EASE over everything met")
     itself: float = Field(default=0.1, ge=0, description="weight of the likes themselves beside what goes with them")
-    joined_ridge: float = Field(default=3.5, gt=0, description="of content as a whole; in units of its self-likeness")
-    group_ridge: float = Field(default=2.0, gt=0, description="of one group of fields; in units of its self-likeness")
+    joined_ridge: float = Field(default=3.5, gt=0, description="of texts, and of both; in units of their self-likeness")
+    image_ridge: float = Field(default=2.0, gt=0, description="of pictures alone; in units of their self-likeness")
     image_weight: float = Field(default=0.4, gt=0, description="of pictures within the whole")
     people_ridge: float = Field(default=20.0, gt=0, description="of the tastes of kinds of people")
 
@@ -77,14 +76,12 @@ class Part:
 
 def parts_of(groups: Sequence[str], people: bool) -> list[Part]:
     """All scores that can be made of groups of fields."""
-    tastes = ("own", "met", *(("kind",) if people else ()), "all", *_ITEM)
     texts = [group for group in groups if group != IMAGE]
-    wholes = [TEXT] if texts else []
-    wholes += [IMAGE] if IMAGE in groups else []
-    wholes += [JOINED] if texts and IMAGE in groups else []
-    found = [Part(content, taste) for content in wholes for taste in tastes]
-    single = texts if len(texts) > 1 else []
-    found += [Part(group, taste) for group in single for taste in ("own", *(("kind",) if people else ()), "all")]
+    contents = [TEXT] if texts else []
+    contents += [IMAGE] if IMAGE in groups else []
+    contents += [JOINED] if texts and IMAGE in groups else []
+    tastes = ("own", "met", *(("kind",) if people else ()))
+    found = [Part(content, one) for content in contents for one in (*tastes, "known" if content == IMAGE else "all")]
     return found + [Part(group, "near") for group in texts]
 
 
@@ -107,9 +104,7 @@ class Tastes:
         rows = {"own": smoothed(liked, settings.ridge, settings.itself), "met": smoothed(met, settings.met_ridge, 0.0)}
         likes = np.asarray(liked.sum(axis=0), np.float32).reshape(1, -1)
         rows["all"] = likes / max(1, liked.shape[0])
-        met_by = np.asarray(met.sum(axis=0), np.float32).reshape(1, -1)
-        share = (likes + 5 * likes.sum() / max(1.0, met_by.sum())) / (met_by + 5)
-        rows["known"], rows["loved"] = (row - row.mean() for row in (np.log1p(likes), share))
+        rows["known"] = np.log1p(likes)
         self.rows = {name: even(row) for name, row in rows.items()}
         if kinds is not None:
             self._mean, self._slope = rows["all"], of_kinds(kinds, self.liked, settings.people_ridge)
@@ -171,10 +166,9 @@ class Carrier:
 
 def carriers(alike: Mapping[str, Floats], parts: Sequence[Part], settings: PartSettings) -> dict[str, Carrier]:
     """A carrier for every content that a score needs."""
-    joined = {TEXT, JOINED}
     needed = dict.fromkeys(part.content for part in parts if part.taste != "near")
     return {
-        name: Carrier(alike[name], settings.joined_ridge if name in joined else settings.group_ridge) for name in needed
+        name: Carrier(alike[name], settings.image_ridge if name == IMAGE else settings.joined_ridge) for name in needed
     }
 
 
@@ -189,7 +183,10 @@ def scores(
             continue
         if part.content not in weights:
             weights[part.content] = carried[part.content].weights(alike[part.content])
-        yield tastes.rows[part.taste] @ weights[part.content]
+        taste = tastes.rows[part.taste]
+        # all pictures are somewhat alike: without this, how usual a picture is would count most
+        centred = taste - taste.mean(axis=1, keepdims=True) if part.content == IMAGE else taste
+        yield centred @ weights[part.content]
 
 
 def nearest(liked: Matrix, alike: Floats) -> Floats:
