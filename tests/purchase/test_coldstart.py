@@ -204,6 +204,18 @@ def test_alikeness_counts_words_names_and_numbers() -> None:
     assert not any(np.isnan(one).any() for one in alike.values())
 
 
+def test_pictures_alone_are_enough_to_be_read() -> None:
+    items = pl.DataFrame({"picture": [picture(5), picture(160), None, picture(6)]})
+    space = ContentSpace([Field(column="picture", kind="picture")]).fit(items)
+    pages = space.read(items)
+    alike = space.alike(pages, pages)
+    assert list(alike) == ["image"]
+    assert alike["image"][0, 3] > alike["image"][0, 1]
+    assert (alike["image"][2] == 0).all()
+    with pytest.raises(UsageError, match="no field"):
+        ContentSpace([])
+
+
 def test_bell_is_the_formula() -> None:
     left, right = np.array([[0.0, 1.0]], np.float32), np.array([[2.0, 1.0], [np.nan, 1.0]], np.float32)
     np.testing.assert_allclose(bell(left, right), [[np.exp(-1.0), 0.0]], rtol=1e-6)

@@ -67,8 +67,9 @@ class ContentSpace:
     def __init__(self, fields: Sequence[Field], facts: float = 0.5) -> None:
         if not fields:
             raise UsageError("no field of the listings was named; give at least one")
-        self.fields, self.facts = tuple(fields), facts
-        self.groups = tuple(dict.fromkeys([*(one.place for one in fields), *([FACTS] if facts else [])]))
+        self.fields = tuple(fields)
+        self.facts = facts if any(one.kind != "picture" for one in fields) else 0.0
+        self.groups = tuple(dict.fromkeys([*(one.place for one in fields), *([FACTS] if self.facts else [])]))
 
     def fit(self, items: pl.DataFrame) -> Self:
         """Learn from listings. DataError: a column is not there."""
@@ -128,7 +129,7 @@ class ContentSpace:
         return sp.csr_matrix(sp.diags(1 / np.maximum(length, 1e-9)) @ matrix, dtype=np.float32)
 
     def _told(self, items: pl.DataFrame) -> NDArray[np.float64]:
-        """How much a page tells: words, names, the commonest name's listings, numbers and pictures there or not."""
+        """How much a page tells: words, names, the commonest name's listings, numbers there or not. Not pictures."""
         columns: list[Any] = []
         for nth, field in enumerate(self.fields):
             column = items[field.column]
@@ -137,9 +138,9 @@ class ContentSpace:
                 columns.append(np.log1p([len(row) for row in rows]))
                 if field.kind == "names":
                     columns.append(np.log1p([max((self._often[nth][term] for term in row), default=0) for row in rows]))
-            else:
+            elif field.kind == "number":
                 columns.append(column.is_not_null().to_numpy().astype(np.float64))
-        return np.column_stack(columns)
+        return np.column_stack(columns) if columns else np.zeros((items.height, 1))
 
     def alike(self, first: Pages, second: Pages) -> dict[str, Floats]:
         """Similarity of each group (first, second)."""
