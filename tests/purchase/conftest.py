@@ -21,6 +21,7 @@ QUICK: dict[str, Any] = {
     "horizon_days": 14,
     "windows": 3,
     "rounds": 12,
+    "network_epochs": 2,
     "candidates": 8,
     "shortest_history_days": 20,
     "threads": 1,
