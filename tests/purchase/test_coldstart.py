@@ -204,6 +204,15 @@ def test_alikeness_counts_words_names_and_numbers() -> None:
     assert not any(np.isnan(one).any() for one in alike.values())
 
 
+def test_common_words_are_left_out_or_kept() -> None:
+    items = pl.DataFrame({"title": [f"shirt {'red' if nth % 10 == 0 else nth // 2}" for nth in range(40)]})
+    kept, left = (Field(column="title", kind="words", common=share) for share in (1.0, 0.1))
+    for field, alike in ((kept, True), (left, False)):
+        space = ContentSpace([field], facts=0).fit(items)
+        pages = space.read(items)
+        assert bool(space.alike(pages, pages)["title"][2, 8] > 0) is alike
+
+
 def test_pictures_alone_are_enough_to_be_read() -> None:
     items = pl.DataFrame({"picture": [picture(5), picture(160), None, picture(6)]})
     space = ContentSpace([Field(column="picture", kind="picture")]).fit(items)

@@ -41,7 +41,8 @@ class Field(Settings):
     kind: Literal["words", "names", "number", "picture"]
     group: str = Setting(default="", description="fields of one group are added up; the column's own name if empty")
     weight: float = Setting(default=1.0, gt=0, description="of the field within the group and in the whole")
-    width: float = Setting(default=1.0, gt=0, description="numbers: the distance at which two are half strangers")
+    width: float = Setting(default=1.0, gt=0, description="numbers: the distance at which likeness is 0.6")
+    common: float = Setting(default=0.1, gt=0, le=1, description="words on more than this share of pages are not read")
 
     @property
     def place(self) -> str:
@@ -94,8 +95,8 @@ class ContentSpace:
 
     def _learn_terms(self, nth: int, rows: list[list[str]]) -> None:
         often = Counter(term for row in rows for term in set(row))
-        words = self.fields[nth].kind == "words"
-        least, most = (2, max(3.0, 0.1 * len(rows))) if words else (1, float("inf"))
+        field = self.fields[nth]
+        least, most = (2, max(3.0, field.common * len(rows))) if field.kind == "words" else (1, float("inf"))
         kept = sorted(term for term, count in often.items() if least <= count <= most)
         self._known[nth] = {term: place for place, term in enumerate(kept)}
         counts = np.array([often[term] for term in kept], np.float64)
