@@ -72,19 +72,22 @@ def samples(purchases: Purchases, at: int, settings: PurchaseSettings, content: 
     quiet = np.setdiff1d(some, buyers)
     chosen = _draw(rng, buyers, settings.customers_per_window)
     few = _draw(rng, quiet, max(20, round(_QUIET * len(chosen))))
-    parts = []
+    parts: list[Samples] = []
     for drawn, stands_for in ((chosen, len(buyers) / len(chosen)), (few, len(quiet) / max(len(few), 1))):
         for batch in moment.batches(drawn):
+            # of a batch only the kept rows stay in memory
             kept, weight = _thinned(batch, settings.tail_share, rng)
-            parts.append((batch, _labels(batch, wanted)[kept], kept, weight * np.float32(stands_for)))
-    of_buyers = [batch.row[kept] for batch, _, kept, _ in parts if np.isin(batch.customers[0], chosen)]
+            row, weight = batch.row[kept], weight * np.float32(stands_for)
+            group = np.unique(row, return_counts=True)[1] if drawn is chosen else np.zeros(0, np.int64)
+            values, label = batch.values[kept], _labels(batch, wanted)[kept]
+            parts.append(Samples(values, label, group, weight, batch.customers[row].astype(np.int64), batch.names))
     return Samples(
-        np.concatenate([batch.values[kept] for batch, _, kept, _ in parts]),
-        np.concatenate([label for _, label, _, _ in parts]),
-        np.concatenate([np.unique(row, return_counts=True)[1] for row in of_buyers]),
-        np.concatenate([weight for _, _, _, weight in parts]),
-        np.concatenate([batch.customers[batch.row[kept]] for batch, _, kept, _ in parts]),
-        parts[0][0].names,
+        np.concatenate([part.values for part in parts]),
+        np.concatenate([part.label for part in parts]),
+        np.concatenate([part.group for part in parts]),
+        np.concatenate([part.weight for part in parts]),
+        np.concatenate([part.customer for part in parts]),
+        parts[0].names,
     )
 
 
