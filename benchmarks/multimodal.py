@@ -15,7 +15,6 @@ import json
 import resource
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from danggol.metrics import Interval, Shares, auc, auc_of_weights, bootstrap_rows, modality_shares, subsets
-from danggol.purchase.multimodal.inputs import Inputs, inputs
+from danggol.purchase.multimodal.inputs import inputs
 from danggol.purchase.multimodal.model import MultimodalModel, MultimodalSettings, Reading
 from danggol.purchase.multimodal.shares import QUICK, Worth, few, rows_of, worth
-from danggol.purchase.multimodal.showings import OFFER, Showings
+from danggol.purchase.multimodal.showings import OFFER
 from danggol.purchase.multimodal.trees import MODALITIES, Trees
 from danggol.shop import Shop
 from danggol.twin import simulate
@@ -37,28 +36,6 @@ TERMS = ("price", "discount", "free_shipping", "reviews", "brand", "badge", "pic
 TOLD_BY = {"brand": {"text"}, "picture": {"text", "image"}, "scene": {"image"}, "style": {"text"}}
 """Modalities any of which tells a term; the offer tells the others."""
 DRAWS = 100
-
-
-def first_rows(data: Inputs, rows: int) -> Inputs:
-    """The earliest showings alone."""
-    seen = data.showings
-    cut = slice(0, rows)
-    return replace(
-        data,
-        showings=Showings(
-            seen.frame[cut],
-            seen.offer[cut],
-            seen.behaviour[cut],
-            seen.customer[cut],
-            seen.bought[cut],
-            seen.outcome[cut],
-        ),
-        listing=data.listing[cut],
-        picture=data.picture[cut],
-        events=data.events[cut],
-        text_kinds={name: codes[cut] for name, codes in data.text_kinds.items()},
-        image_kinds={name: codes[cut] for name, codes in data.image_kinds.items()},
-    )
 
 
 class Truth:
@@ -194,10 +171,11 @@ def measured(folder: Path, settings: MultimodalSettings) -> dict[str, Any]:
     shop = Shop.open(folder)
     data = inputs(shop)
     cut = int(0.8 * len(data))
-    model = MultimodalModel(settings).learn(first_rows(data, cut))
+    past = data.first(cut)
+    model = MultimodalModel(settings).learn(past)
     fitted = time.perf_counter()
     tested = model.read(data, np.arange(cut, len(data)))
-    learnt = model.sample(first_rows(data, cut))
+    learnt = model.sample(past)
     label = tested.label
     truth = Truth(folder, tested)
     found = worth(learnt, tested)

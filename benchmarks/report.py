@@ -1,6 +1,8 @@
 """Runs every benchmark and writes what they print to docs/benchmarks.md: the page is made, not typed.
 
-python benchmarks/report.py [--only online_retail] [--data DIR]
+python benchmarks/report.py [--only online_retail] [--data DIR] [--printed DIR]
+
+``--printed`` takes what a script printed before from DIR/NAME.log, where it is there, instead of running it again.
 """
 
 from __future__ import annotations
@@ -28,8 +30,14 @@ after figures of the test cut had been seen.
 """
 
 
-def run(script: Path, data: Path | None) -> tuple[str, dict[str, object]]:
-    """Run one script; what it printed before its last line, and the JSON of that line."""
+def run(script: Path, data: Path | None, printed: Path | None) -> tuple[str, dict[str, object]]:
+    """Run one script, or take what it printed; all before its last line, and the JSON of that line."""
+    log = None if printed is None else printed / f"{script.stem}.log"
+    if log is not None and log.exists():
+        *table, last = log.read_text("utf8").rstrip().splitlines()
+        return "\n".join(table), json.loads(last)
+    if data is not None and not (data / script.stem).exists():
+        data = None
     command = [sys.executable, str(script), *(["--data", str(data / script.stem)] if data else [])]
     print(f"running {script.name} ...", flush=True)
     done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent, check=False)
@@ -44,13 +52,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="one benchmark, by name; the others' parts of the page stay as they are")
     parser.add_argument("--data", type=Path, help="the folder that holds the data sets' folders")
+    parser.add_argument("--printed", type=Path, help="a folder of logs that earlier runs printed")
     given = parser.parse_args()
     scripts = [p for p in sorted(HERE.glob("*.py")) if p.name not in NOT_BENCHMARKS and given.only in (None, p.stem)]
     if not scripts:
         sys.exit(f"there is no benchmark {given.only!r}")
     parts = written() if given.only else {}
     for script in scripts:
-        table, figures = run(script, given.data)
+        table, figures = run(script, given.data, given.printed)
         parts[script.stem] = (
             f"## {script.stem}\n\n`python benchmarks/{script.name}`\n\n"
             f"danggol {danggol.__version__}, Python {platform.python_version()}, {platform.machine()}.\n\n"

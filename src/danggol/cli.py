@@ -259,6 +259,20 @@ def purchase_evaluate(
     return verbs.purchase_evaluate(shop, until=until, days=days, settings=settings, pairs=set_ or [], seed=seed)
 
 
+@verb(purchase, "modalities", "danggol purchase modalities my-shop")
+def purchase_modalities(
+    shop: ShopPath,
+    until: Annotated[
+        str | None, typer.Option(help="The local day that parts training from test; the last fifth if not said.")
+    ] = None,
+    seed: Seed = 0,
+) -> Outcome:
+    """Measure what text, picture, offer, behaviour and customer are each worth; needs logged impressions."""
+    from danggol import verbs
+
+    return verbs.purchase_modalities(shop, until=until, seed=seed)
+
+
 @verb(purchase, "predict", "danggol purchase predict my-shop --at 2011-12-09")
 def purchase_predict(
     shop: ShopPath,

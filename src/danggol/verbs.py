@@ -311,6 +311,27 @@ def purchase_predict(
     return Outcome(figures, [words, f"They are in recommendations and purchase_scores of {path}."])
 
 
+def purchase_modalities(path: Path, *, until: str | None, seed: int) -> Outcome:
+    """Measure what each modality is worth, alone and beside the others."""
+    from danggol.purchase.multimodal import verbs
+
+    figures = verbs.modalities(Shop.open(path), until, seed)
+    told = figures["figures"]
+    names = [name.partition("/")[2] for name in told if name.startswith("share/")]
+    heading = (
+        f"AUC of {figures['showings']:,} showings from {figures['until'][:10]} on ({figures['bought']:,} bought): "
+        f"{told['auc/joined'][0]:.3f} joined"
+    )
+    rows = [[name, *(_ranged(told[f"{figure}/{name}"]) for figure in ("auc", "share", "without"))] for name in names]
+    table = Table(["modality", "alone", "Shapley share", "lost without"], rows, heading)
+    return Outcome(figures, [table, f"Written to modality_worth of {path}; danggol report shows it."])
+
+
+def _ranged(told: Sequence[float]) -> str:
+    value, low, high = told
+    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
 def _purchase_settings(settings: Path | None, pairs: Sequence[str]) -> PurchaseSettings:
     from danggol.purchase.settings import PurchaseSettings
 

@@ -16,7 +16,7 @@ from danggol.errors import UsageError
 from danggol.progress import stage
 from danggol.report import words
 from danggol.report.pictures import Pictures
-from danggol.report.sections import contents, examples, headline, origin, prediction, questions
+from danggol.report.sections import contents, examples, headline, modalities, origin, prediction, questions
 from danggol.version import __version__
 
 if TYPE_CHECKING:
@@ -46,6 +46,7 @@ def build_report(shop: Shop, path: str | Path | None = None) -> Path:
             shop=shop,
             contents=shown,
             prediction=predicted,
+            modalities=modalities.gather(shop),
             examples=listed,
             findings=headline.findings(shown, predicted, listed),
             questions=questions.gather(shop),

@@ -84,6 +84,27 @@ class Inputs:
             customer=len(CUSTOMER),
         )
 
+    def first(self, rows: int) -> Inputs:
+        """The earliest rows alone."""
+        seen, cut = self.showings, slice(0, rows)
+        early = Showings(
+            seen.frame[cut],
+            seen.offer[cut],
+            seen.behaviour[cut],
+            seen.customer[cut],
+            seen.bought[cut],
+            seen.outcome[cut],
+        )
+        return replace(
+            self,
+            showings=early,
+            listing=self.listing[cut],
+            picture=self.picture[cut],
+            events=self.events[cut],
+            text_kinds={name: codes[cut] for name, codes in self.text_kinds.items()},
+            image_kinds={name: codes[cut] for name, codes in self.image_kinds.items()},
+        )
+
     @property
     def kinds(self) -> dict[str, Ints]:
         """(rows,) code of each kind, whatever tells it; of ``title`` (rows, words), 0 where there is none."""

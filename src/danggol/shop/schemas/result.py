@@ -116,6 +116,21 @@ RESULTS = (
         count("customers", "customers behind it"),
         number("horizon_days", "days after the cut that purchases were counted", "days"),
     ),
+    _result(
+        "modality_worth",
+        "what a modality is worth to purchase prediction, on held-out showings",
+        ("part", "figure", "modality"),
+        _key(text("part", "all, or a country code")),
+        _key(
+            text("figure", "auc (of a model with this modality alone), share (Shapley), without (lost when it lacks)")
+        ),
+        _key(text("modality", "text, image, offer, behaviour, customer, or joined")),
+        number("value", "the figure", low=None),
+        _LOW,
+        _HIGH,
+        count("showings", "held-out showings behind it"),
+        time("until", "the moment that separates training from test"),
+    ),
     _result("country_fit", "how well a product fits a country", ("product_id", "country"), _PRODUCT, _COUNTRY, *_FIT),
     _result("culture_fit", "how a product fits a culture", ("product_id", "country"), _PRODUCT, _COUNTRY, *_FIT),
     _result(
