@@ -3,19 +3,45 @@
 from pathlib import Path
 
 from danggol.purchase import PurchaseSettings
+from danggol.purchase.coldstart_parts import PartSettings
+from danggol.purchase.conversion_settings import ConversionSettings
+from danggol.purchase.markets_features import MarketSettings
+from danggol.purchase.multimodal.model import MultimodalSettings
+from danggol.purchase.nextitem import NextItemSettings
+from danggol.purchase.opinion_settings import OpinionSettings
 from danggol.settings import Settings
 
 INTRODUCTION = """# Settings
 
-Given by keyword in Python, with `--set name=value`, or in a TOML file with `--settings`.
+Given by keyword in Python; those of `purchase` also with `--set name=value`, or in a TOML file with `--settings`.
 """
-_CAPABILITIES: dict[str, type[Settings]] = {"purchase": PurchaseSettings}
+_CAPABILITIES: dict[str, type[Settings]] = {
+    "purchase": PurchaseSettings,
+    "multimodal": MultimodalSettings,
+    "conversion": ConversionSettings,
+    "next item": NextItemSettings,
+    "markets": MarketSettings,
+    "new listings": PartSettings,
+    "opinions": OpinionSettings,
+}
 
 
 def write_settings_page(path: Path) -> None:
     """Write the page."""
     parts = [INTRODUCTION]
     for name, settings in _CAPABILITIES.items():
-        parts += [f"## {name}\n", "| setting | default | meaning |", "|---|---|---|"]
-        parts += [f"| {n} | {f.default} | {f.description or ''} |" for n, f in settings.model_fields.items()]
+        parts += _table(name, settings)
     path.write_text("\n".join(parts) + "\n", "utf8")
+
+
+def _table(name: str, settings: type[Settings]) -> list[str]:
+    """A table of settings, and one for each group of settings within."""
+    rows, groups = [], []
+    for field, told in settings.model_fields.items():
+        default = told.get_default(call_default_factory=True)
+        if isinstance(default, Settings):
+            rows.append(f"| {field} | | see below |")
+            groups += _table(f"{name}: {field}", type(default))
+        else:
+            rows.append(f"| {field} | {default} | {told.description or ''} |")
+    return [f"## {name}\n", "| setting | default | meaning |", "|---|---|---|", *rows, *groups]
