@@ -16,7 +16,7 @@ from danggol.purchase.multimodal.inputs import Inputs, Words
 from danggol.purchase.multimodal.kinds import Kinds
 from danggol.purchase.multimodal.model import MultimodalModel, MultimodalSettings
 from danggol.purchase.multimodal.showings import BEHAVIOUR, CUSTOMER, OFFER, Showings
-from danggol.purchase.multimodal.trees import TreeSettings
+from danggol.purchase.multimodal.trees import MODALITIES, TreeSettings
 from danggol.purchase.samples import DAY
 from danggol.training import Schedule
 
@@ -92,6 +92,15 @@ def test_it_finds_the_modality_that_decides(which: str, learners: str) -> None:
     assert whole > 0.75
     # with forty listings text and picture go a little together by chance, and a listing's past tells what it is like
     assert auc(model.predict(new, hide=[modality, "behaviour"]), new.label) < whole - 0.08
+
+
+@pytest.mark.parametrize("name", ["text", "offer"])
+def test_a_hidden_modality_costs_what_never_having_it_costs(name: str) -> None:
+    data, new = made(text=1.2, discount=1.0), made(text=1.2, discount=1.0, rows=3000)
+    hidden = MultimodalModel(settings(learners="trees")).learn(data).predict(new, hide=[name])
+    others = tuple(one for one in MODALITIES if one != name)
+    never = MultimodalModel(settings(learners="trees", only=others)).learn(data).predict(new)
+    assert auc(hidden, new.label) > auc(never, new.label) - 0.01
 
 
 def test_probabilities_are_on_the_scale_of_all_showings() -> None:

@@ -1,7 +1,7 @@
 """The boosted part: LightGBM on every column that is a number or a code, whatever modality it needs.
 
-Two boosters: one that always sees everything, and one that learnt with modalities hidden at random, which answers when
-one is hidden or missing.
+Beside the boosters that see everything there is one for each modality that never had it, which answers when that one is
+hidden, and one that learnt with modalities hidden at random, for when several are.
 """
 
 from __future__ import annotations
@@ -100,10 +100,15 @@ class Trees:
         seed: int = 0,
         robust: bool = True,
     ) -> Self:
-        """Learn; the number of trees is chosen on ``judged`` rows where there are some. ``robust``: also the one that
-        bears hidden modalities."""
+        """Learn; the number of trees is chosen on ``judged`` rows where there are some. ``robust``: also those that
+        answer where modalities are hidden."""
         boosters = {"whole": _bagged(table, label, settings, judged, seed)}
         if robust:
+            one, everything = settings.model_copy(update={"bags": 1}), frozenset().union(*table.needs)
+            for name in sorted(everything):
+                without = table.only(everything - {name})
+                if without.names:
+                    boosters[f"without_{name}"] = _bagged(without, label, one, None, seed)
             draw = np.random.default_rng([seed, len(label)])
             boosters["robust"] = _bagged(_dropped(table, draw), label, settings, None, seed)
         return cls(boosters, table.names)
@@ -115,9 +120,13 @@ class Trees:
 
     def log_odds(self, table: Columns, hide: Sequence[str] = ()) -> Floats:
         """Log-odds (rows,); columns that need a modality in ``hide`` are not looked at."""
-        if hide and "robust" in self.boosters:
-            return _mean(self.boosters["robust"], table.hidden(hide).values)
-        return _mean(self.boosters["whole"], table.hidden(hide).values if hide else table.values)
+        gone = frozenset(hide) & frozenset().union(*table.needs)
+        if not gone:
+            return _mean(self.boosters["whole"], table.values)
+        without = f"without_{min(gone)}"
+        if len(gone) == 1 and without in self.boosters:
+            return _mean(self.boosters[without], table.only(frozenset().union(*table.needs) - gone).values)
+        return _mean(self.boosters["robust" if "robust" in self.boosters else "whole"], table.hidden(hide).values)
 
     def contributions(self, table: Columns) -> Floats:
         """What each column adds to a row's log-odds, and what all rows share, (rows, columns + 1).
