@@ -152,6 +152,18 @@ def killing(call, after: int):
     return called
 
 
+def test_a_foreign_model_helps_a_small_shop(tmp_path: Path) -> None:
+    chosen = settings()
+    foreign = MultimodalModel(chosen).learn(made(text=1.2, discount=1.0, rows=3000))
+    few, new = made(text=1.2, discount=1.0, rows=250), made(text=1.2, discount=1.0, rows=3000)
+    foreign.save(tmp_path / "foreign")
+    tuned = MultimodalModel.load(tmp_path / "foreign").tuned(few)
+    alone = reached(MultimodalModel(chosen).learn(few), new)
+    assert reached(tuned, new) > alone + 0.02
+    tuned.save(tmp_path / "own")
+    assert np.array_equal(MultimodalModel.load(tmp_path / "own").predict(new), tuned.predict(new))
+
+
 def test_wrong_use_is_said() -> None:
     with pytest.raises(UsageError, match="no modality 'sound'"):
         MultimodalModel(settings(only=("text", "sound")))

@@ -103,6 +103,7 @@ class MultimodalModel:
         self.offset = 0.0
         self.weights = {"trees": 1.0, "network": 1.0, "base": 0.0}
         """How the learners' log-odds are added up."""
+        self._foreign: MultimodalModel | None = None
 
     def fit(self, shop: Shop, until: When = None, checkpoint: Path | None = None) -> Self:
         """Learn from the showings before ``until``. DataError: no impressions are logged, or too few were bought."""
@@ -131,6 +132,25 @@ class MultimodalModel:
             odds["network"] = self._network_odds(judged)
         self.weights = _weights(odds, judged.label)
         return self
+
+    def finetune(self, shop: Shop, until: When = None, checkpoint: Path | None = None) -> Self:
+        """A model for this shop that goes on from this one, which may have learnt from another shop or country.
+
+        Words, kinds and countries stay those of this model; tastes are told anew from the shop's own showings, trees
+        are added to this model's, and the network goes on from its weights at a third of the learning rate.
+        """
+        at = moment(shop, until)
+        return self.tuned(inputs(shop, at, self._words(), before=at), checkpoint)
+
+    def tuned(self, data: Inputs, checkpoint: Path | None = None) -> Self:
+        """:meth:`finetune` on inputs that were made already, with this model's words."""
+        schedule = self.settings.schedule
+        slower = schedule.model_copy(update={"learning_rate": schedule.learning_rate / 3})
+        tuned = type(self)(self.settings.model_copy(update={"schedule": slower}))
+        tuned._foreign = self
+        tuned.learn(data, checkpoint)
+        tuned.settings, tuned._foreign = self.settings, None
+        return tuned
 
     def plans(self) -> list[Taste]:
         """The tastes that are told, by the kinds that were learnt and the modalities that are looked at."""
@@ -175,12 +195,15 @@ class MultimodalModel:
     def _learn_trees(self, reading: Reading, first: Reading, judged: Reading) -> Floats:
         """Choose the number of trees on the last rows, give their log-odds, and learn again from all."""
         settings, seed = self.settings.trees, self.settings.schedule.seed
+        start = None if self._foreign is None else self._foreign.trees
         with stage("trees", 2) as under_way:
-            tried = Trees.learn(first.table, first.label, settings, (judged.table, judged.label), seed, robust=False)
+            held = (judged.table, judged.label)
+            tried = Trees.learn(first.table, first.label, settings, held, seed, robust=False, start=start)
             odds = tried.log_odds(judged.table)
             under_way.advance()
-            rounds = settings.model_copy(update={"rounds": max(1, tried.rounds)})
-            self.trees = Trees.learn(reading.table, reading.label, rounds, None, seed)
+            fresh = tried.rounds - (0 if start is None else start.rounds)
+            rounds = settings.model_copy(update={"rounds": max(1, fresh)})
+            self.trees = Trees.learn(reading.table, reading.label, rounds, None, seed, start=start)
             under_way.advance()
         return odds
 
@@ -193,9 +216,12 @@ class MultimodalModel:
         torch.manual_seed(chosen.schedule.seed)
         network = Fusion(self._shape(first.data), chosen.network, self._of_network(chosen.only)).to(device)
         self.network = network
-        _set_edges(network, first)
-        rate = float(first.label.mean())
-        network.base.data[0] = math.log(rate / (1 - rate))
+        if self._foreign is not None and self._foreign.network is not None:
+            network.load_state_dict(self._foreign.network.state_dict())
+        else:
+            _set_edges(network, first)
+            rate = float(first.label.mean())
+            network.base.data[0] = math.log(rate / (1 - rate))
         wanted = torch.from_numpy(_targets(first))
 
         def loss(places: Ints) -> torch.Tensor:

@@ -99,18 +99,29 @@ class Trees:
         judged: tuple[Columns, NDArray[np.bool_]] | None = None,
         seed: int = 0,
         robust: bool = True,
+        start: Trees | None = None,
     ) -> Self:
-        """Learn; the number of trees is chosen on ``judged`` rows where there are some. ``robust``: also those that
-        answer where modalities are hidden."""
-        boosters = {"whole": _bagged(table, label, settings, judged, seed)}
+        """Learn, going on from the boosters of ``start`` where they are given.
+
+        The number of trees is chosen on ``judged`` rows where there are some. ``robust``: also those that answer where
+        modalities are hidden.
+        """
+
+        def bagged(
+            which: str, some: Columns, with_settings: TreeSettings, held: tuple[Columns, NDArray[np.bool_]] | None
+        ) -> list[lgb.Booster]:
+            before = start.boosters.get(which) if start is not None else None
+            return _bagged(some, label, with_settings, held, seed, before)
+
+        boosters = {"whole": bagged("whole", table, settings, judged)}
         if robust:
             one, everything = settings.model_copy(update={"bags": 1}), frozenset().union(*table.needs)
             for name in sorted(everything):
                 without = table.only(everything - {name})
                 if without.names:
-                    boosters[f"without_{name}"] = _bagged(without, label, one, None, seed)
+                    boosters[f"without_{name}"] = bagged(f"without_{name}", without, one, None)
             draw = np.random.default_rng([seed, len(label)])
-            boosters["robust"] = _bagged(_dropped(table, draw), label, settings, None, seed)
+            boosters["robust"] = bagged("robust", _dropped(table, draw), settings, None)
         return cls(boosters, table.names)
 
     @property
@@ -160,6 +171,7 @@ def _bagged(
     settings: TreeSettings,
     judged: tuple[Columns, NDArray[np.bool_]] | None,
     seed: int,
+    before: Sequence[lgb.Booster] | None = None,
 ) -> list[lgb.Booster]:
     boosters = []
     for nth in range(settings.bags):
@@ -179,12 +191,15 @@ def _bagged(
         }
         names = [f"c{place}" for place in range(len(table.names))]
         whole = lgb.Dataset(table.values, label, feature_name=names)
+        init = before[nth % len(before)] if before else None
         if judged is None:
-            boosters.append(lgb.train(parameters, whole, settings.rounds))
+            boosters.append(lgb.train(parameters, whole, settings.rounds, init_model=init))
             continue
         held = whole.create_valid(judged[0].values, judged[1])
         stop = lgb.early_stopping(40, verbose=False)
-        boosters.append(lgb.train(parameters, whole, settings.rounds, valid_sets=[held], callbacks=[stop]))
+        boosters.append(
+            lgb.train(parameters, whole, settings.rounds, valid_sets=[held], callbacks=[stop], init_model=init)
+        )
     return boosters
 
 
