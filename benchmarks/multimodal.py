@@ -27,7 +27,7 @@ from danggol.metrics import Interval, Shares, auc, auc_of_weights, bootstrap_row
 from danggol.purchase.multimodal.inputs import inputs
 from danggol.purchase.multimodal.model import MultimodalModel, MultimodalSettings, Reading
 from danggol.purchase.multimodal.shares import Worth, rows_of, worth
-from danggol.purchase.multimodal.showings import OFFER
+from danggol.purchase.multimodal.showings import OFFER, showing_times
 from danggol.purchase.multimodal.trees import MODALITIES, Trees
 from danggol.shop import Shop
 from danggol.twin import simulate
@@ -168,9 +168,11 @@ def measured(folder: Path, settings: MultimodalSettings) -> dict[str, Any]:
     """All figures of one market."""
     began = time.perf_counter()
     shop = Shop.open(folder)
-    data = inputs(shop)
-    cut = int(0.8 * len(data))
-    past = data.first(cut)
+    ts = showing_times(shop)
+    moment = int(ts[int(0.8 * len(ts))])
+    data = inputs(shop, before=moment)
+    cut = int(np.searchsorted(ts, moment))
+    past = inputs(shop, moment, data.words)
     model = MultimodalModel(settings).learn(past)
     fitted = time.perf_counter()
     tested = model.read(data, np.arange(cut, len(data)))

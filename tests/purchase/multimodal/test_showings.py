@@ -50,8 +50,8 @@ def test_nothing_later_changes_a_row(market: Shop) -> None:
     plans = plan([*whole.text_kinds, "title"], list(whole.image_kinds))
     tastes = Tastes.learn(half.showings, half.kinds, plans, np.arange(rows))
     early, late = tastes.of(half.showings, half.kinds, plans), tastes.of(whole.showings, whole.kinds, plans)
-    assert np.allclose(early, late[:rows], atol=1e-5)
-    assert early.std(axis=0).min() > 0
+    assert np.allclose(early, late[:rows], atol=1e-5, equal_nan=True)
+    assert np.nanstd(early, axis=0).min() > 0
     assert np.array_equal(half.text[half.listing], whole.text[whole.listing[:rows]])
     assert np.array_equal(half.regions[half.picture], whole.regions[whole.picture[:rows]], equal_nan=True)
 
@@ -103,6 +103,63 @@ def test_a_shop_of_events_alone_is_enough(tmp_path: Path) -> None:
     assert data.label.tolist() == [False, True]
     assert np.isnan(data.regions[data.picture]).all()
     assert (data.events == 0).all()
+
+
+def at(minute: int, day: int = 1) -> datetime:
+    return datetime(2024, 1, day, 10, minute, tzinfo=UTC)
+
+
+def bare(folder: Path, rows: list[tuple], **offers: list) -> Shop:
+    """A shop of events (ts, kind, session, product, price) of one customer, and offers."""
+    shop = Shop.create(folder)
+    names = ["ts", "kind", "session_id", "product_id", "price"]
+    events = pl.DataFrame(rows, schema=names, orient="row").with_columns(customer_id=pl.lit("c"), country=pl.lit("KR"))
+    shop.write("events", events.with_columns(event_id=pl.format("e{}", pl.int_range(pl.len()))))
+    shop.write(
+        "products", pl.DataFrame({"product_id": ["P1", "P2"], "title": ["가방", "신발"], "category": ["a", "b"]})
+    )
+    if offers:
+        shop.write("offers", pl.DataFrame(offers))
+    return shop
+
+
+def test_a_purchase_before_the_first_showing_of_the_visit_is_not_known_to_it(tmp_path: Path) -> None:
+    rows = [(at(0), "purchase", "s", "P1", 9.0), (at(1), "impression", "s", "P1", 9.0)]
+    rows += [(at(0, 2), "impression", "t", "P1", 9.0)]
+    seen = showings(bare(tmp_path / "shop", rows))
+    bought = seen.behaviour[:, BEHAVIOUR.index("own_purchases")]
+    assert bought.tolist() == pytest.approx([0.0, np.log(2)])
+
+
+def test_a_deed_on_a_listing_that_was_never_shown_counts_for_its_category(tmp_path: Path) -> None:
+    rows = [(at(0), "view", "s", "P2", None), (at(0, 2), "impression", "t", "P1", 9.0)]
+    later = [*rows, (at(0, 3), "impression", "u", "P2", 9.0)]
+    shop, more = bare(tmp_path / "one", rows), bare(tmp_path / "two", later)
+    assert np.array_equal(showings(shop).behaviour[0], showings(more).behaviour[0], equal_nan=True)
+
+
+def test_offers_that_hold_everywhere_count_and_ended_ones_do_not(tmp_path: Path) -> None:
+    rows = [(at(0, 2), "impression", "s", "P1", 8.0), (at(0, 9), "impression", "t", "P1", 8.0)]
+    shop = bare(
+        tmp_path / "shop",
+        rows,
+        product_id=["P1"],
+        valid_from=[at(0)],
+        valid_to=[at(0, 5)],
+        price=[8.0],
+        list_price=[10.0],
+    )
+    told = showings(shop).offer[:, OFFER.index("list_price")]
+    assert told[0] == pytest.approx(np.log(10 / 8), abs=1e-6)
+    assert np.isnan(told[1])
+
+
+def test_a_price_of_zero_or_none_spoils_no_other_row(tmp_path: Path) -> None:
+    prices = [10.0, 0.0, None, 10.0, 20.0]
+    rows = [(at(n), "impression", f"s{n}", "P1", price) for n, price in enumerate(prices)]
+    usual = showings(bare(tmp_path / "shop", rows)).offer[:, OFFER.index("price_to_usual")]
+    assert usual[3:].tolist() == pytest.approx([0.0, np.log(2)], abs=1e-6)
+    assert np.isnan(usual[:3]).all()
 
 
 def test_a_shop_without_impressions_says_so(tmp_path: Path) -> None:

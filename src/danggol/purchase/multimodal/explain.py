@@ -8,6 +8,7 @@ NAACL 2019).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -103,7 +104,8 @@ class _Network:
         except ImportError as error:
             raise UsageError("explaining the network needs captum; pip install 'danggol[explain]'") from error
         assert model.network is not None
-        self.network, self.model, self.reading = model.network.eval(), model, reading
+        # on the CPU, wherever it was trained
+        self.network, self.model, self.reading = copy.deepcopy(model.network).cpu().eval(), model, reading
         rows = np.arange(len(reading))
         with torch.no_grad():
             self.found = self.network.read_tokens(reading.batch(rows))

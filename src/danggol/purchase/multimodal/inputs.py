@@ -84,27 +84,6 @@ class Inputs:
             customer=len(CUSTOMER),
         )
 
-    def first(self, rows: int) -> Inputs:
-        """The earliest rows alone."""
-        seen, cut = self.showings, slice(0, rows)
-        early = Showings(
-            seen.frame[cut],
-            seen.offer[cut],
-            seen.behaviour[cut],
-            seen.customer[cut],
-            seen.bought[cut],
-            seen.outcome[cut],
-        )
-        return replace(
-            self,
-            showings=early,
-            listing=self.listing[cut],
-            picture=self.picture[cut],
-            events=self.events[cut],
-            text_kinds={name: codes[cut] for name, codes in self.text_kinds.items()},
-            image_kinds={name: codes[cut] for name, codes in self.image_kinds.items()},
-        )
-
     @property
     def kinds(self) -> dict[str, Ints]:
         """(rows,) code of each kind, whatever tells it; of ``title`` (rows, words), 0 where there is none."""
@@ -140,7 +119,7 @@ def inputs(shop: Shop, until: int | None = None, words: Words | None = None, bef
             sorted(early["category"].drop_nulls().unique().to_list()),
             sorted(early["brand"].drop_nulls().unique().to_list()),
             Kinds.learn(early, regions[shown]),
-            sorted(seen.frame["country"].drop_nulls().unique().to_list()),
+            sorted(seen.frame.filter(pl.col("ts") < known)["country"].drop_nulls().unique().to_list()),
             _telling(vocabulary, vocabulary.encode(early["title"].to_list(), TEXT_TOKENS)),
         )
     places = listings.select("product_id").with_row_index("place")
@@ -204,7 +183,7 @@ def _events(shop: Shop, seen: Showings, listings: pl.DataFrame, words: Words, un
         "product_id",
         category=_coded(listings["category"], words.categories),
         brand=_coded(listings["brand"], words.brands),
-        number=pl.int_range(pl.len()),
+        number=pl.int_range(1, pl.len() + 1),
     )
     told = deeds.join(kinds, on="product_id", how="left", maintain_order="left").fill_null(0)
     people = pl.concat([told["customer_id"], seen.frame["customer_id"].drop_nulls()]).unique().sort()
@@ -217,8 +196,9 @@ def _events(shop: Shop, seen: Showings, listings: pl.DataFrame, words: Words, un
     start = seen.frame["start"].to_numpy()
     person = seen.frame["customer_id"].cast(code).to_physical().fill_null(len(people)).to_numpy().astype(np.int64)
     # a person's events before the visit end at this place
-    key = who * (END // 2**20) + ts // 2**20
-    end = np.searchsorted(key, person * (END // 2**20) + start // 2**20)
+    seconds = int(max(ts.max(initial=0), start.max(initial=0))) // 2**20 + 1
+    key = who * seconds + ts // 2**20
+    end = np.searchsorted(key, person * seconds + start // 2**20)
     first = np.searchsorted(who, person)
     shown = seen.frame.join(kinds, on="product_id", how="left", maintain_order="left").fill_null(0)
     own = shown.select("category", "brand", "number").to_numpy().astype(np.int64)
@@ -230,7 +210,8 @@ def _events(shop: Shop, seen: Showings, listings: pl.DataFrame, words: Words, un
         if not len(table):
             break
         days = np.maximum(start - ts[at], 0) / DAY
-        same = 1 + (table[at, 1] == own[:, 0]) + 2 * (table[at, 2] == own[:, 1]) + 4 * (table[at, 3] == own[:, 2])
+        alike = (table[at, 1:4] == own) & (own > 0)
+        same = 1 + alike @ np.array([1, 2, 4])
         row = np.stack([table[at, 0] + 1, table[at, 1] + 1, table[at, 2] + 1, np.digitize(days, _GAPS) + 1, same], 1)
         found[:, back] = np.where(there[:, None], row, 0)
     return found

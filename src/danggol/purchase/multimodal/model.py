@@ -112,10 +112,10 @@ class MultimodalModel:
 
     def learn(self, data: Inputs, checkpoint: Path | None = None) -> Self:
         """Learn from inputs that were made already; every row of them may be learnt from."""
-        bought = int(data.label.sum())
-        if bought < 20:
-            raise DataError(f"{bought} showings were bought, too few to learn from; log more, or wait")
         chosen, cut = self.settings, int(len(data) * (1 - self.settings.held_out))
+        bought = int(data.label.sum())
+        if bought < 20 or not data.label[:cut].any():
+            raise DataError(f"{bought} showings were bought, too few to learn from; log more, or wait")
         early, share = self._drawn(data, np.arange(cut))
         self.words, self.offset = data.words, math.log(share)
         with stage("tastes", 2) as under_way:
@@ -169,8 +169,9 @@ class MultimodalModel:
     def sample(self, data: Inputs) -> Reading:
         """The rows that :meth:`learn` learns from, with all that is read of them."""
         cut = int(len(data) * (1 - self.settings.held_out))
-        parts = [self._drawn(data, np.arange(cut))[0], self._drawn(data, np.arange(cut, len(data)))[0]]
-        return self.read(data, np.concatenate(parts))
+        early, share = self._drawn(data, np.arange(cut))
+        late, _ = self._drawn(data, np.arange(cut, len(data)), share)
+        return self.read(data, np.concatenate([early, late]))
 
     def predict(self, given: Inputs | Reading, hide: Sequence[str] = ()) -> Floats:
         """Probability (rows,) that each showing is bought; modalities in ``hide`` are not looked at."""
@@ -180,6 +181,9 @@ class MultimodalModel:
 
     def log_odds(self, given: Inputs | Reading, hide: Sequence[str] = ()) -> Floats:
         """Log-odds (rows,) among rows like those learnt from; for ranking and for explaining."""
+        unknown = [name for name in hide if name not in MODALITIES]
+        if unknown:
+            raise UsageError(f"there is no modality {unknown[0]!r} to hide; there are {', '.join(MODALITIES)}")
         reading = given if isinstance(given, Reading) else self.read(given)
         odds = np.full(len(reading), self.weights["base"])
         if self.trees is not None:
@@ -220,7 +224,7 @@ class MultimodalModel:
             network.load_state_dict(self._foreign.network.state_dict())
         else:
             _set_edges(network, first)
-            rate = float(first.label.mean())
+            rate = (float(first.label.sum()) + 0.5) / (len(first) + 1)
             network.base.data[0] = math.log(rate / (1 - rate))
         wanted = torch.from_numpy(_targets(first))
 
@@ -255,10 +259,11 @@ class MultimodalModel:
         """The network reads a person's events apart from the counts of behaviour."""
         return (*modalities, *(["events"] if "behaviour" in modalities else []))
 
-    def _drawn(self, data: Inputs, rows: Ints) -> tuple[Ints, float]:
-        """All rows that were bought and a share of the others, in order; and that share."""
+    def _drawn(self, data: Inputs, rows: Ints, share: float | None = None) -> tuple[Ints, float]:
+        """All rows that were bought and a share of the others (by the settings if not said); and that share."""
         bought = data.label[rows]
-        share = min(1.0, self.settings.quiet_rows * max(int(bought.sum()), 1) / max(int((~bought).sum()), 1))
+        if share is None:
+            share = min(1.0, self.settings.quiet_rows * max(int(bought.sum()), 1) / max(int((~bought).sum()), 1))
         draw = np.random.default_rng([self.settings.schedule.seed, len(rows)])
         return rows[bought | (draw.random(len(rows)) < share)], share
 

@@ -62,10 +62,15 @@ class Worth:
 def worth(learnt: Reading, tested: Reading, settings: TreeSettings = QUICK, seed: int = 0) -> Worth:
     """Boosters of every subset, learnt from some rows (at most :data:`MOST_ROWS`), and their log-odds at others."""
     learnt = few(learnt, seed)
-    present = tuple(name for name in MODALITIES if any(need == {name} for need in learnt.table.needs))
+    present = tuple(name for name in MODALITIES if any(name in need for need in learnt.table.needs))
     found: dict[Part, Floats] = {frozenset(): np.zeros(len(tested))}
     for part in track([one for one in subsets(present) if one], "subsets of modalities"):
-        trees = Trees.learn(learnt.table.only(part), learnt.label, settings, None, seed, robust=False)
+        some = learnt.table.only(part)
+        if not some.names:
+            # nothing is told by these alone
+            found[part] = np.zeros(len(tested))
+            continue
+        trees = Trees.learn(some, learnt.label, settings, None, seed, robust=False)
         found[part] = trees.log_odds(tested.table.only(part))
     return Worth(tested, found)
 

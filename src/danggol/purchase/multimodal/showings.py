@@ -55,6 +55,7 @@ BEHAVIOUR = (
 )
 CUSTOMER = ("country", "age", "gender", "tenure", "known")
 _DEEDS = ("views", "carts", "purchases")
+_NONE_LOGGED = "the shop {} has no events of kind 'impression'; log what is shown, with session_id and price"
 
 
 @dataclass(frozen=True)
@@ -76,26 +77,34 @@ class Showings:
         return len(self.bought)
 
 
+def showing_times(shop: Shop) -> NDArray[np.int64]:
+    """When each showing of a shop was (epoch microseconds), oldest first. DataError: none is logged."""
+    ts = shop.sql(query("showings"), {"until": END})["ts"].to_numpy()
+    if len(ts) == 0:
+        raise DataError(_NONE_LOGGED.format(shop.path))
+    return np.asarray(ts, np.int64)
+
+
 def showings(shop: Shop, until: int | None = None) -> Showings:
     """The showings of a shop before a moment (epoch microseconds). DataError: the shop has logged no impressions."""
     bounds = {"until": END if until is None else until}
     seen = shop.sql(query("showings"), bounds)
     if seen.is_empty():
-        raise DataError(
-            f"the shop {shop.path} has no events of kind 'impression'; log what is shown, with session_id and price"
-        )
+        raise DataError(_NONE_LOGGED.format(shop.path))
     deeds = shop.sql(query("deeds"), bounds)
     seen = seen.with_row_index("row").with_columns(
         customer=pl.col("customer_id").fill_null(pl.format("?{}", "session_id"))
     )
     listed = _listings(shop, seen)
-    seen = seen.with_columns(start=pl.col("ts").min().over("session_id"))
+    acts = pl.concat([one.select("session_id", "ts") for one in (seen, deeds)])
+    begun = acts.group_by("session_id").agg(start=pl.col("ts").min())
+    seen = seen.join(begun, on="session_id", how="left", maintain_order="left")
     bought = deeds.filter(pl.col("deed") == 2).select("session_id", "product_id", hit=True).unique()
     hit = seen.join(bought, on=["session_id", "product_id"], how="left", maintain_order="left")["hit"]
     return Showings(
         seen.select("event_id", "ts", "start", "session_id", "customer_id", "product_id", "country", "image_shown"),
         _matrix(_offer(shop, seen, listed), OFFER),
-        _matrix(_behaviour(seen, deeds, listed), BEHAVIOUR),
+        _matrix(_behaviour(seen, deeds, shop.sql(query("listings"))), BEHAVIOUR),
         _matrix(_people(shop, seen), CUSTOMER),
         hit.fill_null(value=False).to_numpy(),
         _outcome(seen, deeds),
@@ -132,24 +141,24 @@ def _listings(shop: Shop, seen: pl.DataFrame) -> pl.DataFrame:
 def _offer(shop: Shop, seen: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
     """The terms of each showing."""
     held = _terms(shop, seen)
-    price = seen["price"].fill_null(float("nan"))
+    price = _logarithm(seen["price"])
     rows = seen.select("row", "ts", "country", "position").with_columns(
-        price=price.log(),
+        price=price,
         category=listed["category"],
         origin=listed["origin_country"],
         listed=listed["listed"],
         rating=listed["rating"],
         reviews=listed["reviews"].log1p(),
-        list_price=held["list_price"].log() - held["price"].log(),
+        list_price=_logarithm(held["list_price"]) - _logarithm(held["price"]),
         best_seller=held["best_seller"],
         local=held["price"],
         discount=seen["discount_rate"],
         free_shipping=seen["free_shipping"],
     )
     place = pl.col("price").fill_nan(None)
-    usual = place.cum_sum().shift(1).over("country", "category") / place.is_not_null().cum_sum().shift(1).over(
-        "country", "category"
-    )
+    sums = (place.fill_null(0.0).cum_sum().shift(1), place.is_not_null().cum_sum().shift(1))
+    total, number = (one.over("country", "category") for one in sums)
+    usual = pl.when(number > 0).then(total / number)
     # a price such as 19.99 or 9,900 ends just below a round one
     digits = (pl.col("local") * 100).round().cast(pl.Int64, strict=False)
     charm = (digits % 1000 >= 900) | (digits % 100 >= 95) | (digits % 100_000 >= 90_000)
@@ -170,25 +179,43 @@ def _terms(shop: Shop, seen: pl.DataFrame) -> pl.DataFrame:
         return seen.with_columns(price=nothing, list_price=nothing, best_seller=nothing).select(
             "price", "list_price", "best_seller"
         )
-    offers = shop.read("offers", ["product_id", "country", "valid_from", "price", "list_price", "badges"]).select(
-        "product_id",
-        "country",
-        "price",
-        "list_price",
-        ts=pl.col("valid_from").dt.epoch("us"),
-        best_seller=pl.col("badges").list.contains("best_seller").cast(pl.Float64),
+    wanted = ["product_id", "country", "valid_from", "valid_to", "price", "list_price", "badges"]
+    offers = (
+        shop.read("offers", wanted)
+        .select(
+            "product_id",
+            "country",
+            "price",
+            "list_price",
+            ts=pl.col("valid_from").dt.epoch("us"),
+            ends=pl.col("valid_to").dt.epoch("us"),
+            best_seller=pl.col("badges").list.contains("best_seller").cast(pl.Float64),
+        )
+        .sort("ts")
     )
-    joined = seen.select("row", "ts", "product_id", "country").join_asof(
-        offers.sort("ts"), on="ts", by=["product_id", "country"], check_sortedness=False
-    )
-    return joined.sort("row").select("price", "list_price", "best_seller")
+    rows, names = seen.select("row", "ts", "product_id", "country"), ("price", "list_price", "best_seller")
+    everywhere = offers.filter(pl.col("country").is_null()).drop("country")
+    found = []
+    for table, keys in ((offers, ["product_id", "country"]), (everywhere, ["product_id"])):
+        joined = rows.join_asof(table, on="ts", by=keys, check_sortedness=False).sort("row")
+        holds = pl.col("ends").is_null() | (pl.col("ends") > pl.col("ts"))
+        found.append(joined.select(pl.when(holds).then(pl.col(name)).alias(name) for name in names))
+    # the offer of the own country goes before one that holds everywhere
+    return pl.DataFrame([found[0][name].fill_null(found[1][name]) for name in names])
 
 
-def _behaviour(seen: pl.DataFrame, deeds: pl.DataFrame, listed: pl.DataFrame) -> pl.DataFrame:
+def _logarithm(values: pl.Series) -> pl.Series:
+    """The logarithm of what is above zero; empty otherwise."""
+    known = values.cast(pl.Float64).fill_nan(None)
+    return known.set(known <= 0, None).log()
+
+
+def _behaviour(seen: pl.DataFrame, deeds: pl.DataFrame, listings: pl.DataFrame) -> pl.DataFrame:
     """Counts of earlier visits, of the person and of everybody."""
-    groups = listed.select("category", "brand")
+    kinds = listings.select("product_id", "category", "brand")
+    groups = seen.select("product_id").join(kinds, on="product_id", how="left", maintain_order="left")
+    groups = groups.select("category", "brand")
     rows = seen.select("row", "customer", "product_id", "start").with_columns(groups)
-    kinds = listed.unique("product_id").select("product_id", "category", "brand")
     told = deeds.with_columns(customer=pl.col("customer_id").fill_null(pl.format("?{}", "session_id"))).join(
         kinds, on="product_id", how="left", maintain_order="left"
     )

@@ -207,7 +207,8 @@ class Tastes:
                 **{f"told {name}": values for name, values in told.items()},
             }
         )
-        return _Log(table, {name: codes for name, codes in kinds.items() if codes.ndim == 2})
+        several = {name: codes for name, codes in kinds.items() if codes.ndim == 2}
+        return _Log(table, several, frozenset(kinds) - frozenset(several))
 
     def _effect(self, log: _Log, rows: Ints, taste: Taste) -> Floats:
         sums = log.told(taste)[0].with_columns(pl.col("S", "I").cum_sum().over(taste.keys))
@@ -231,6 +232,10 @@ class Tastes:
         if "person" in taste.keys:
             # people who are not known share nothing
             effect = np.where(wanted["known"].to_numpy(), effect, 0.0)
+        for key in taste.keys:
+            if key in log.kinds:
+                # a listing without a picture or a brand has no taste of it
+                effect = np.where(wanted[key].to_numpy() == 0, np.nan, effect)
         return np.bincount(owner, effect, minlength=len(rows)).astype(np.float64)
 
     def to_dict(self) -> dict[str, Any]:
@@ -244,10 +249,11 @@ class Tastes:
 
 
 class _Log:
-    """All showings with what they tell; ``several`` holds the kinds of which a listing has several words."""
+    """All showings with what they tell; ``several`` holds the kinds of which a listing has several words, ``kinds`` the
+    names of the others."""
 
-    def __init__(self, table: pl.DataFrame, several: Mapping[str, Ints]) -> None:
-        self.table, self.several = table, several
+    def __init__(self, table: pl.DataFrame, several: Mapping[str, Ints], kinds: frozenset[str]) -> None:
+        self.table, self.several, self.kinds = table, several, kinds
 
     def told(self, taste: Taste, rows: Ints | None = None) -> tuple[pl.DataFrame, Ints]:
         """Keys, ``ts``, ``start``, ``known``, score ``S`` and information ``I`` for an effect, a row for each word;

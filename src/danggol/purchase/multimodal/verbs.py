@@ -14,6 +14,7 @@ from danggol.metrics import Interval
 from danggol.purchase.multimodal.inputs import inputs
 from danggol.purchase.multimodal.model import MultimodalModel, MultimodalSettings, Reading
 from danggol.purchase.multimodal.shares import Worth, rows_of, worth
+from danggol.purchase.multimodal.showings import showing_times
 from danggol.purchase.multimodal.trees import MODALITIES
 from danggol.purchase.samples import as_datetime, moment
 
@@ -30,14 +31,14 @@ _DRAWS = 100
 def modalities(shop: Shop, until: When = None, seed: int = 0) -> dict[str, Any]:
     """Measure what each modality is worth on the showings from ``until`` on, and write ``modality_worth``.
 
-    ``until``: the day that leaves the last fifth of the showings if not said. DataError: too few were bought.
+    ``until``: the moment that leaves the last fifth of the showings if not said. DataError: too few were bought.
     """
     began = time.perf_counter()
-    data = inputs(shop)
-    ts = data.showings.frame["ts"].to_numpy()
+    ts = showing_times(shop)
     cut = moment(shop, until)
     if cut is None:
         cut = int(ts[int(0.8 * (len(ts) - 1))])
+    data = inputs(shop, before=cut)
     first = int(np.searchsorted(ts, cut))
     bought = int(data.label[first:].sum())
     if bought < 20 or first == len(ts):
@@ -47,7 +48,7 @@ def modalities(shop: Shop, until: When = None, seed: int = 0) -> dict[str, Any]:
         )
     settings = MultimodalSettings(learners="trees")
     settings = settings.model_copy(update={"schedule": settings.schedule.model_copy(update={"seed": seed})})
-    past = data.first(first)
+    past = inputs(shop, cut, data.words)
     model = MultimodalModel(settings).learn(past)
     tested = model.read(data, np.arange(first, len(data)))
     found = worth(model.sample(past), tested, seed=seed)

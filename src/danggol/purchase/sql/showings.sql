@@ -13,5 +13,5 @@ SELECT
     CAST(free_shipping AS INTEGER) AS free_shipping,
     channel
 FROM events
-WHERE kind = 'impression' AND product_id IS NOT NULL AND epoch_us(ts) < $until
+WHERE kind = 'impression' AND product_id IS NOT NULL AND session_id IS NOT NULL AND epoch_us(ts) < $until
 ORDER BY ts, event_id
