@@ -228,3 +228,25 @@ def test_pictures_alone_are_enough_to_be_read() -> None:
 def test_bell_is_the_formula() -> None:
     left, right = np.array([[0.0, 1.0]], np.float32), np.array([[2.0, 1.0], [np.nan, 1.0]], np.float32)
     np.testing.assert_allclose(bell(left, right), [[np.exp(-1.0), 0.0]], rtol=1e-6)
+
+
+def test_large_numbers_that_lie_close_are_told_apart() -> None:
+    fields = [Field(column="price", kind="number", width=5.0)]
+    items = pl.DataFrame({"price": [59_900, 59_905, 1_290_000_005, 1_290_000_010]})
+    space = ContentSpace(fields, facts=0).fit(items)
+    pages = space.read(items)
+    alike = space.alike(pages, pages)["price"]
+    assert alike[0, 1] == pytest.approx(np.exp(-0.5), abs=1e-4)
+    assert alike[2, 3] == pytest.approx(np.exp(-0.5), abs=1e-4)
+    assert alike[0, 2] == 0
+
+
+def test_high_prices_can_be_learnt_from() -> None:
+    rng = np.random.default_rng(0)
+    price = 1_290_000 + rng.integers(0, 60, 60)
+    items = pl.DataFrame({"product_id": [f"p{nth}" for nth in range(60)], "price": price})
+    customer, product = np.nonzero(rng.random((30, 60)) < 0.3)
+    rows = pl.DataFrame({"customer_id": customer, "product_id": items["product_id"].gather(product)})
+    fields = (Field(column="price", kind="number", width=5.0),)
+    model = ColdItemModel(ColdSettings(fields=fields)).fit(rows, items)
+    assert np.isfinite(model.score(items.head(3))).all()

@@ -106,3 +106,11 @@ def test_wrong_input_is_one_clear_sentence(market) -> None:
         KnownItemModel(SETTINGS).fit(rows.drop("ts"), items, people, UNTIL)
     with pytest.raises(DataError, match="no row lies before"):
         KnownItemModel(SETTINGS).fit(rows, items, people, START)
+
+
+def test_a_short_past_is_enough(market) -> None:
+    rows, items, people = market
+    late = rows.filter(pl.col("ts") >= UNTIL - dt.timedelta(days=20))
+    model = KnownItemModel(SETTINGS).fit(late, items, people.drop("taste"), UNTIL)
+    assert set(model.weights.values()) == {1.0}, "no day before to learn weights from"
+    assert np.isfinite(model.predict(top=3)["score"].to_numpy()).all()

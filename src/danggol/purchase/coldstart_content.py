@@ -56,8 +56,8 @@ class Pages:
 
     sparse: Mapping[int, sp.csr_matrix]
     """words and names: rows of length 1, or of zeros"""
-    dense: Mapping[int, Floats]
-    """numbers and pictures, nan where missing"""
+    dense: Mapping[int, NDArray[np.floating[Any]]]
+    """numbers (in 64 bits) and pictures, nan where missing"""
     facts: Floats
     """(listings, facts)"""
 
@@ -106,13 +106,14 @@ class ContentSpace:
     def read(self, items: pl.DataFrame) -> Pages:
         """Read listings."""
         self._check(items)
-        sparse, dense = {}, {}
+        sparse: dict[int, sp.csr_matrix] = {}
+        dense: dict[int, NDArray[np.floating[Any]]] = {}
         for nth, field in enumerate(self.fields):
             column = items[field.column]
             if field.kind in {"words", "names"}:
                 sparse[nth] = self._weighted(nth, terms(column, field.kind))
             elif field.kind == "number":
-                dense[nth] = column.cast(pl.Float32).fill_null(np.nan).to_numpy().reshape(-1, 1)
+                dense[nth] = column.cast(pl.Float64).fill_null(np.nan).to_numpy().reshape(-1, 1)
             else:
                 dense[nth] = self._pictures[nth].transform(column.to_list())
         facts = np.nan_to_num((self._told(items) - self._middle) / self._spread)
@@ -167,10 +168,14 @@ def terms(column: pl.Series, kind: str) -> list[list[str]]:
     return [[name for part in _NAME.split(row) if (name := part.strip()) not in {"", "n/a"}] for row in rows]
 
 
-def bell(first: Floats, second: Floats) -> Floats:
+def bell(first: NDArray[np.floating[Any]], second: NDArray[np.floating[Any]]) -> Floats:
     """``exp(-mean squared difference / 2)`` of rows (n, d) and (m, d); 0 where either row holds nan."""
     there = np.outer(np.isfinite(first).all(axis=1), np.isfinite(second).all(axis=1))
-    left, right = np.nan_to_num(first), np.nan_to_num(second)
-    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :] - 2 * left @ right.T
+    left, right = (np.nan_to_num(rows, posinf=0, neginf=0) for rows in (first, second))
+    if left.shape[1] == 1:
+        # two large numbers that lie close: the difference comes first, or it is lost
+        squares = (left.astype(np.float64) - right.T.astype(np.float64)) ** 2
+    else:
+        squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None, :] - 2 * left @ right.T
     alike = np.exp(-np.maximum(squares, 0) / (2 * max(1, left.shape[1])))
     return np.asarray(np.where(there, alike, 0), np.float32)

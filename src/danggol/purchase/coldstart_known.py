@@ -203,7 +203,9 @@ def _overlap(liked: Matrix) -> Floats:
 
 
 def _scaled(rows: Floats, there: NDArray[np.bool_]) -> Floats:
-    """Each customer's row with mean 0 and spread 1 over the listings that are there."""
+    """Each customer's row with mean 0 and spread 1 over the listings that are there; zeros where none is."""
+    if not there.any():
+        return np.zeros(rows.shape, np.float32)
     some = rows[:, there]
     scaled = (rows - some.mean(axis=1, keepdims=True)) / (some.std(axis=1, keepdims=True) + 1e-9)
     return np.asarray(np.where(there, scaled, 0), np.float32)

@@ -133,7 +133,12 @@ def smoothed(rows: Matrix, ridge: float, itself: float) -> Floats:
 
 
 def of_kinds(kinds: Floats, liked: Matrix, ridge: float) -> Floats:
-    """Ridge regression of what people like, less what everybody likes, on what they are: (features, listings)."""
+    """Ridge regression of what people like, less what everybody likes, on what they are: (features, listings).
+
+    Zeros where there is nobody.
+    """
+    if liked.shape[0] == 0:
+        return np.zeros((kinds.shape[1], liked.shape[1]), np.float32)
     normal = kinds.T @ kinds + ridge * np.eye(kinds.shape[1], dtype=np.float32)
     mean = np.asarray(liked.mean(axis=0), np.float32).reshape(1, -1)
     wanted = np.asarray((liked.T @ kinds).T) - kinds.sum(axis=0)[:, None] * mean
