@@ -143,6 +143,28 @@ def test_a_saved_model_says_the_same(model: ColdItemModel, market, tmp_path: Pat
         again.with_only(["text"])
 
 
+@pytest.mark.parametrize("part", ["rows.parquet", "items.parquet", "people.parquet", "config.json"])
+def test_a_damaged_model_is_said(model: ColdItemModel, tmp_path: Path, part: str) -> None:
+    model.save(tmp_path / "cold")
+    path = tmp_path / "cold" / part
+    if part == "config.json":
+        path.write_text(path.read_text().replace('"stranger_weights"', '"other"'))
+    else:
+        path.write_bytes(b"no table")
+    with pytest.raises(DataError, match=r"is damaged .*; train it again"):
+        ColdItemModel.load(tmp_path / "cold")
+
+
+def test_rows_without_a_customer_are_nobody(market) -> None:
+    rows, items, _ = market
+    settings = ColdSettings(fields=FIELDS[1:2])
+    odd = rows.head(400).with_columns(customer_id=pl.lit(None, pl.String))
+    odd = pl.concat([odd, rows.head(3).with_columns(product_id=pl.lit(None, pl.String))])
+    plain, mixed = (ColdItemModel(settings).fit(some, items) for some in (rows, pl.concat([rows, odd])))
+    assert mixed.customers.equals(plain.customers)
+    np.testing.assert_array_equal(mixed.score(items.tail(2)), plain.score(items.tail(2)))
+
+
 def test_predict_gives_a_list_for_each_customer(model: ColdItemModel, market) -> None:
     _, items, people = market
     table = model.predict(items.tail(NEW), people["customer_id"].head(4), top=5)
@@ -160,7 +182,12 @@ def test_wrong_input_is_one_clear_sentence(model: ColdItemModel, market) -> None
     with pytest.raises(DataError, match="no column customer_id"):
         ColdItemModel(model.settings).fit(rows.drop("customer_id"), items)
     with pytest.raises(UsageError, match="unknown modality smell"):
-        ColdItemModel(ColdSettings(fields=FIELDS, only=("smell",)))
+        ColdSettings(fields=FIELDS, only=("smell",))
+    with pytest.raises(UsageError, match="unknown modality txt"):
+        model.with_only(["txt"])
+    for wrong in (lambda: model.with_only("text"), lambda: ColdSettings(fields=FIELDS, only="text")):
+        with pytest.raises(UsageError, match=r"not the one text 'text'; give \['text'\]"):
+            wrong()
 
 
 def test_weights_find_the_score_that_tells() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from danggol.errors import DataError
+from danggol.errors import DataError, UsageError
 from danggol.purchase.coldstart_content import Field
 from danggol.purchase.coldstart_known import KnownItemModel, KnownSettings
 
@@ -114,3 +114,26 @@ def test_a_short_past_is_enough(market) -> None:
     model = KnownItemModel(SETTINGS).fit(late, items, people.drop("taste"), UNTIL)
     assert set(model.weights.values()) == {1.0}, "no day before to learn weights from"
     assert np.isfinite(model.predict(top=3)["score"].to_numpy()).all()
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Seoul"])
+def test_zones_flags_as_numbers_and_doubled_or_nameless_rows_change_nothing(
+    model: KnownItemModel, market, zone
+) -> None:
+    rows, items, people = market
+    odd = rows.with_columns(
+        pl.col("ts").dt.replace_time_zone("UTC").dt.convert_time_zone(zone), pl.col("liked").cast(int)
+    )
+    nameless = odd.head(300).with_columns(customer_id=pl.lit(None, pl.String))
+    more = pl.concat([items, items.head(5).with_columns(maker=pl.lit("another"))])
+    again = KnownItemModel(SETTINGS).fit(pl.concat([odd, nameless]), more, people.drop("taste"), UNTIL)
+    np.testing.assert_array_equal(again.score(), model.score())
+    aware = UNTIL.replace(tzinfo=dt.UTC).astimezone(dt.timezone(dt.timedelta(hours=9)))
+    np.testing.assert_array_equal(
+        KnownItemModel(SETTINGS).fit(rows, items, people.drop("taste"), aware).score(), model.score()
+    )
+
+
+def test_an_unknown_modality_is_named() -> None:
+    with pytest.raises(UsageError, match="unknown modality txt"):
+        KnownSettings(fields=SETTINGS.fields, only=("txt",))

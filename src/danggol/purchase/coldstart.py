@@ -18,9 +18,10 @@ import polars as pl
 import scipy.sparse as sp
 from numpy.typing import NDArray
 from pydantic import Field as Setting
+from pydantic import field_validator
 
 from danggol.encoders.features import FeatureSpace
-from danggol.errors import DataError, UsageError
+from danggol.errors import DanggolError, DataError, UsageError
 from danggol.progress import stage
 from danggol.purchase.artefact import CONFIG, FORMAT, locate, publish, read_config
 from danggol.purchase.coldstart_blend import fit_weights
@@ -54,23 +55,25 @@ class ColdSettings(PartSettings):
     penalty: float = Setting(default=0.03, ge=0, description="on the squared weights")
     seed: int = Setting(default=0, ge=0, lt=2**31, description="of folds and of the customers drawn")
 
+    @field_validator("only", mode="before")
+    @classmethod
+    def _known(cls, only: object) -> object:
+        return known_modalities(only) if isinstance(only, Iterable) else only
+
 
 class ColdItemModel:
     """Learns from listings that customers met; scores listings that none has met."""
 
     def __init__(self, settings: ColdSettings) -> None:
         self.settings = settings
-        unknown = set(settings.only) - set(MODALITIES)
-        if unknown:
-            raise UsageError(f"unknown modality {', '.join(sorted(unknown))} (known: {', '.join(MODALITIES)})")
 
     def fit(self, rows: pl.DataFrame, items: pl.DataFrame, people: pl.DataFrame | None = None) -> Self:
         """Learn.
 
         ``rows``: customer_id, product_id and, if there is one, ``liked`` (flag; without it every row is a like): what
         customers met. ``items``: product_id and the fields' columns. ``people``: customer_id and any columns of
-        numbers and categories. Rows of other products, and listings without rows, are left out. DataError: too few
-        listings, or a column is not there.
+        numbers and categories. Rows of other products, rows without customer or product, and listings without rows are
+        left out. DataError: too few listings, or a column is not there.
         """
         self._take(rows, items, people)
         folds = self._held_out()
@@ -80,11 +83,14 @@ class ColdItemModel:
         return self
 
     def with_only(self, modalities: Iterable[str]) -> Self:
-        """The model that was never shown the other modalities: its weights are learnt anew. Only after ``fit``."""
+        """The model that was never shown the other modalities: its weights are learnt anew. Only after ``fit``.
+
+        UsageError: the model was loaded, or a modality is unknown.
+        """
         if not hasattr(self, "_lists"):
             raise UsageError("a loaded model cannot be weighed anew; fit it, then call with_only")
         other = copy(self)
-        other.settings = ColdSettings.of(self.settings.model_dump(), only=tuple(modalities))
+        other.settings = ColdSettings.of(self.settings.model_dump(), only=known_modalities(modalities))
         other.weights = self._weigh(other.settings.only)
         other.stranger_weights = self._weigh(set(other.settings.only) - {"behaviour"})
         return other
@@ -94,6 +100,7 @@ class ColdItemModel:
         need(items, ("product_id",), "listings")
         liked = rows["liked"] if "liked" in rows.columns else pl.repeat(True, rows.height, eager=True)
         rows = rows.select("customer_id", "product_id", liked=liked.cast(pl.Boolean).fill_null(value=False))
+        rows = rows.drop_nulls(["customer_id", "product_id"])
         rows = rows.join(items.select("product_id"), on="product_id", how="semi")
         rows = rows.group_by("customer_id", "product_id").agg(pl.col("liked").any()).sort("customer_id", "product_id")
         items = items.join(rows, on="product_id", how="semi").unique("product_id", keep="first", maintain_order=True)
@@ -218,17 +225,29 @@ class ColdItemModel:
         config = read_config(source)
         if config.get("kind") != _KIND:
             raise DataError(f"{folder} holds another purchase model than one of new listings; give that folder")
-        model = cls(ColdSettings.of(config["settings"]))
-        tables = [_table(source / f"{name}.parquet") for name in _TABLES]
-        if tables[0] is None or tables[1] is None:
-            raise DataError(f"the model in {folder} lacks a table; train the model again")
-        model._take(tables[0], tables[1], tables[2])
-        model.weights, model.stranger_weights = config["weights"], config["stranger_weights"]
+        try:
+            model = cls(ColdSettings.of(config["settings"]))
+            rows, items = (pl.read_parquet(source / f"{name}.parquet") for name in _TABLES[:2])
+            people = source / f"{_TABLES[2]}.parquet"
+            model._take(rows, items, pl.read_parquet(people) if people.exists() else None)
+            model.weights, model.stranger_weights = (
+                {str(name): float(weight) for name, weight in dict(config[one]).items()}
+                for one in ("weights", "stranger_weights")
+            )
+        except (DanggolError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError, OSError) as error:
+            raise DataError(f"the model in {folder} is damaged ({str(error)[:80]}); train it again") from error
         return model
 
 
-def _table(path: Path) -> pl.DataFrame | None:
-    return pl.read_parquet(path) if path.exists() else None
+def known_modalities(only: Iterable[str]) -> tuple[str, ...]:
+    """Names of modalities, checked. UsageError: one is unknown, or there is one text in place of several."""
+    if isinstance(only, str):
+        raise UsageError(f"the modalities are several names, not the one text {only!r}; give [{only!r}]")
+    found = tuple(only)
+    unknown = sorted({str(one) for one in found} - set(MODALITIES))
+    if unknown:
+        raise UsageError(f"unknown modality {', '.join(unknown)} (known: {', '.join(MODALITIES)})")
+    return found
 
 
 def codes_of(values: pl.Series, known: pl.Series) -> NDArray[np.int64]:

@@ -10,7 +10,7 @@ what came before. Customers who had no past then teach the weights of those who 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 import numpy as np
@@ -59,17 +59,20 @@ class KnownItemModel:
     def fit(self, rows: pl.DataFrame, items: pl.DataFrame, people: pl.DataFrame | None, until: datetime) -> Self:
         """Learn from rows before ``until``: customer_id, product_id, ``ts`` (time) and, if there is one, ``liked``.
 
-        ``items`` and ``people`` as for the model of new listings. Listings and customers without rows before the moment
-        can be asked for: such listings come last. DataError: a column is not there, or no row is.
+        ``items`` and ``people`` as for the model of new listings; a product's second row is not read. Listings and
+        customers without rows before the moment can be asked for: such listings come last. A time without a zone is
+        UTC. DataError: a column is not there, or no row is.
         """
         need(rows, ("customer_id", "product_id", "ts"), "rows")
-        rows = rows.filter(pl.col("ts") < until).join(items, on="product_id", how="semi")
+        until = until.astimezone(UTC).replace(tzinfo=None) if until.tzinfo else until
+        items = items.unique("product_id", keep="first", maintain_order=True)
+        rows = _past(rows, until).join(items, on="product_id", how="semi")
         if rows.height == 0:
             raise DataError(f"no row lies before {until}; give rows of the past")
-        if "liked" not in rows.columns:
-            rows = rows.with_columns(liked=pl.lit(value=True))
         known = rows["customer_id"].unique()
-        self.customers = (known if people is None else pl.concat([known, people["customer_id"]]).unique()).sort()
+        if people is not None:
+            known = pl.concat([known, people["customer_id"]]).drop_nulls().unique()
+        self.customers = known.sort()
         self.products = items["product_id"]
         self._kinds = self._described(people if "people" in self.settings.only else None)
         space = ContentSpace(self.settings.fields, self.settings.facts).fit(items)
@@ -86,7 +89,10 @@ class KnownItemModel:
         if people is None:
             return None
         rows = pl.DataFrame({"customer_id": self.customers}).join(
-            people.unique("customer_id"), on="customer_id", how="left", maintain_order="left"
+            people.unique("customer_id", keep="first", maintain_order=True),
+            on="customer_id",
+            how="left",
+            maintain_order="left",
         )
         return describe(rows, FeatureSpace.fit(people.drop("customer_id")))
 
@@ -186,6 +192,17 @@ class KnownItemModel:
                 "rank": rank + 1,
             }
         )
+
+
+def _past(rows: pl.DataFrame, until: datetime) -> pl.DataFrame:
+    """Rows with customer and product before a moment in UTC, ``ts`` in UTC without a zone, ``liked`` as a flag."""
+    kind = rows.schema["ts"]
+    ts = pl.col("ts")
+    if isinstance(kind, pl.Datetime) and kind.time_zone:
+        ts = ts.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
+    liked = pl.col("liked").cast(pl.Boolean).fill_null(value=False) if "liked" in rows.columns else pl.lit(value=True)
+    found = rows.select("customer_id", "product_id", ts=ts, liked=liked)
+    return found.drop_nulls(["customer_id", "product_id"]).filter(pl.col("ts") < until)
 
 
 def _likes(liked: Matrix) -> Floats:
