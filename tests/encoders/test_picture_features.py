@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from danggol.encoders.picture_features import PictureFeatures, read_pixels
@@ -50,3 +52,21 @@ def test_what_cannot_be_read_is_nan(tmp_path) -> None:
     assert np.isnan(rows[2:]).all()
     assert np.isfinite(read_pixels([path])).all()
     assert np.isnan(PictureFeatures().fit([None, b"x"]).transform([path])).all()
+
+
+def test_a_broken_chunk_is_as_no_picture() -> None:
+    whole = bytearray(drawn("red down", 0))
+    # a wrong length of the pixels' chunk
+    whole[35] = 0
+    with pytest.raises(SyntaxError), Image.open(io.BytesIO(whole)) as opened:
+        opened.convert("RGB")
+    assert np.isnan(read_pixels([bytes(whole)])).all()
+
+
+@pytest.mark.parametrize("error", [SyntaxError, EOFError, struct.error, IndexError, TypeError])
+def test_whatever_pillow_says_of_a_broken_picture_is_no_error(error, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error("broken")
+
+    monkeypatch.setattr(Image.Image, "convert", fail)
+    assert np.isnan(read_pixels([drawn("red down", 0)])).all()

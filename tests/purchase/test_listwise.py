@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from danggol.errors import DataError
 from danggol.purchase.listwise import Coder, ListwiseNetwork
@@ -46,7 +47,8 @@ def test_saved_and_loaded_it_scores_the_same(network: ListwiseNetwork, tmp_path:
 
 def test_a_broken_or_missing_file_is_said(network: ListwiseNetwork, tmp_path: Path) -> None:
     (tmp_path / "short").write_bytes(network.to_bytes()[:100])
-    for name in ("short", "none"):
+    save_file({"edges": np.zeros(1), "length": np.ones(1, np.int64), "gappy": np.zeros(0, np.int64)}, tmp_path / "bare")
+    for name in ("short", "none", "bare"):
         with pytest.raises(DataError, match="train the model again"):
             ListwiseNetwork.load(tmp_path / name)
 

@@ -11,6 +11,7 @@ from danggol.errors import DataError, UsageError
 from danggol.metrics import auc
 from danggol.purchase.opinion import OpinionModel
 from danggol.purchase.opinion_inputs import Opinions
+from danggol.purchase.opinion_stack import Stack, Stacks
 
 FILLER = "the colour of this dress is as shown and it came in a box on monday with a note".split()
 
@@ -192,3 +193,45 @@ def test_a_column_of_training_that_is_not_there_is_named(fitted: OpinionModel) -
     new, _, _ = made(10)
     with pytest.raises(DataError, match="class"):
         fitted.predict(Opinions(new.title, new.body, new.features.drop("class"), new.regions))
+
+
+def test_a_modality_that_few_rows_have_does_not_stop_the_others() -> None:
+    data, _, label = made(300, feature=2.0)
+    some = np.flatnonzero(label)[:12]
+    body = [text if nth in some else None for nth, text in enumerate(data.body)]
+    regions = np.full_like(data.regions, np.nan)
+    regions[some[:9]] = data.regions[some[:9]]
+    thin = Opinions(data.title, body, data.features, regions)
+    learnt = model().learn(thin, label)
+    new, _, truth = made(300, feature=2.0, seed=1)
+    assert auc(learnt.predict(new), truth) > 0.75
+    assert set(learnt.explain(new).columns) == {"base", "features", "whole"}
+    with pytest.raises(DataError, match="too few reviews have text or picture"):
+        model().learn(without(thin, "features"), label)
+
+
+def test_texts_that_share_nothing_are_left_out() -> None:
+    data, _, label = made(300, feature=2.0)
+    signs = Opinions(data.title, [chr(0x4E00 + nth) for nth in range(300)], data.features)
+    assert "text" not in model().learn(signs, label).explain(signs).columns
+    with pytest.raises(DataError, match="no n-gram is in"):
+        model().learn(without(signs, "features"), label)
+
+
+def test_titles_that_share_no_word_are_left_out() -> None:
+    data, _, label = made(300, text=2.0)
+    title = [f"{chr(97 + nth) * 7}" if nth < 25 else None for nth in range(len(data))]
+    learnt = model().learn(Opinions(title, data.body, data.features.select([])), label)
+    new, _, truth = made(300, text=2.0, seed=1)
+    assert auc(learnt.predict(new), truth) > 0.75
+
+
+def test_a_set_never_seen_together_is_read_as_the_most_that_was() -> None:
+    pair, sole = Stack(0.0, {"a/x": 1.0, "b/x": 1.0}, {"c": 9.0}, {"a/x": 0.0, "b/x": 0.0}), {}
+    for name in "abc":
+        sole[frozenset(name)] = Stack(0.0, {f"{name}/x": 1.0}, {}, {f"{name}/x": 0.0})
+    stacks = Stacks({frozenset(): Stack(0.0), frozenset("ab"): pair, **sole})
+    parts = {f"{name}/x": np.ones(2) for name in "abc"}
+    there = {"a": np.ones(2, bool), "b": np.ones(2, bool), "c": np.array([True, False])}
+    # the first row has c, which is not read with a and b: nothing is missing there
+    np.testing.assert_allclose(stacks.values(parts, there, 2), [2.0, 11.0])

@@ -10,6 +10,7 @@ Every block counts the same, whatever its length.
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -24,6 +25,11 @@ Picture = bytes | str | Path | None
 """A file's bytes or its path; None where there is no picture."""
 _WIDTH, _HEIGHT, _ACROSS, _DOWN, _SIDE = 48, 72, 4, 6, 6
 _DIRECTIONS, _STRIDE, _BATCH = 8, 2, 64
+_BROKEN = (
+    *(OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError),
+    *(SyntaxError, EOFError, struct.error, IndexError, TypeError),
+)
+"""What Pillow raises on a broken file; the second row on a file that breaks off or lies within."""
 _LARGEST = 50_000_000
 """Pixels beyond which a picture is not opened: a small file can hold a very large one."""
 
@@ -118,7 +124,7 @@ def read_pixels(pictures: Sequence[Picture]) -> Floats:
                 if opened.width * opened.height <= _LARGEST:
                     small = opened.convert("RGB").resize((_WIDTH, _HEIGHT), Image.Resampling.BOX)
                     rows[nth] = np.asarray(small, np.float32) / 255
-        except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError):
+        except _BROKEN:
             continue
     return rows
 

@@ -138,6 +138,8 @@ class ListwiseNetwork:
             edges = np.split(tensors["edges"], np.cumsum(tensors["length"])[:-1])
             count = sum(name.startswith("weight_") for name in tensors)
             layers = [(tensors[f"weight_{nth}"], tensors[f"bias_{nth}"]) for nth in range(count)]
+            if not layers:
+                raise ValueError("it holds no layers")
             return cls(Coder(edges, tensors["gappy"]), layers)
         except (OSError, KeyError, ValueError, SafetensorError) as error:
             raise DataError(f"the model's file {path} cannot be read: {error}; train the model again") from error

@@ -66,16 +66,23 @@ class OpinionModel:
     def learn(self, data: Opinions, label: ArrayLike) -> Self:
         """Learn from reviews and an outcome (0 or 1) or a number of stars (rows,).
 
-        DataError: a label is missing, there are too few rows of an outcome, or no modality at all.
+        A modality that too few rows have is left out. DataError: a label is missing, there are too few rows of an
+        outcome, or no modality is left.
         """
         target = self._checked(data, np.asarray(label, np.float64))
-        settings, there = self.settings, data.there()
+        settings, there = self.settings, self._enough(data.there(), target)
         fold = _folds_of(target, settings)
         self.vocabulary = self.text = self.space = self.trees = None
         self.networks = []
         parts: dict[str, Floats] = {}
         if "text" in there:
-            parts |= self._learn_text(data, target, fold, there["text"])
+            try:
+                parts |= self._learn_text(data, target, fold, there["text"])
+            except DataError:
+                # texts that share no n-gram; what else there is may do
+                if len(there) == 1:
+                    raise
+                del there["text"]
         if "features" in there:
             parts |= self._learn_features(data, target, fold)
         if "picture" in there:
@@ -83,6 +90,24 @@ class OpinionModel:
         self.stars = (float(target.min()), float(target.max()))
         self.stacks = Stacks.fit(parts, there, target, settings.target, settings.sure)
         return self
+
+    def _enough(self, there: dict[str, NDArray[np.bool_]], target: Floats) -> dict[str, NDArray[np.bool_]]:
+        """The modalities whose rows hold enough of each outcome for the folds, or enough stars that differ."""
+        least, kept = _LEAST * self.settings.folds, {}
+        for name, rows in there.items():
+            held = target[rows]
+            count = len(held)
+            if self.settings.target == "outcome":
+                yes = int(held.sum())
+                count = min(yes, len(held) - yes)
+            if count >= least and held.min() < held.max():
+                kept[name] = rows
+        if not kept:
+            raise DataError(
+                f"too few reviews have {' or '.join(there)}; learning from one of them needs {least}"
+                + (" of each outcome" if self.settings.target == "outcome" else " with stars that differ")
+            )
+        return kept
 
     def _checked(self, data: Opinions, target: Floats) -> Floats:
         if target.shape != (len(data),):

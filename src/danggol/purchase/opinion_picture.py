@@ -63,7 +63,9 @@ def train_picture(pictures: Regions, label: Floats, settings: OpinionSettings, n
     watched = np.random.default_rng([seed, len(label)]).permutation(len(label)) % _WATCHED == 0
     torch.manual_seed(seed)
     network = PictureNetwork(pictures.shape[1], pictures.shape[2], settings.width)
-    mean = float(label.mean())
+    mean, edge = float(label.mean()), 1 / (len(label) + 2)
+    if settings.target == "outcome":
+        mean = min(max(mean, edge), 1 - edge)
     network.base.data.fill_(float(np.log(mean / (1 - mean))) if settings.target == "outcome" else mean)
     target = torch.from_numpy(label.astype(np.float32))
     values = torch.from_numpy(np.ascontiguousarray(pictures))

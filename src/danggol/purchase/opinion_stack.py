@@ -96,7 +96,8 @@ class Stacks:
                     found[_modality(part)][chosen] += weight * (parts[part][chosen] - stack.centres[part])
             for name in there:
                 if name not in some:
-                    found[name][chosen] = stack.shifts.get(name, 0.0)
+                    # a set that training never saw together leaves out something that is there: that is no absence
+                    found[name][chosen[~there[name][chosen]]] = stack.shifts.get(name, 0.0)
         return found
 
     def _patterns(self, there: Mapping[str, Flags], rows: int) -> list[tuple[frozenset[str], NDArray[np.int64]]]:
@@ -107,10 +108,9 @@ class Stacks:
             code += there[name].astype(np.int64) << nth
         found = []
         for value in np.unique(code):
-            some = frozenset(name for nth, name in enumerate(names) if value >> nth & 1)
-            while some not in self.held:
-                # a set that training never saw together: less is looked at
-                some = some - {sorted(some)[0]}
+            here = frozenset(name for nth, name in enumerate(names) if value >> nth & 1)
+            # of a set that training never saw together, the most that it saw is looked at
+            some = max((held for held in self.held if held <= here), key=lambda held: (len(held), sorted(held)))
             found.append((some, np.flatnonzero(code == value)))
         return found
 
@@ -122,9 +122,10 @@ class Stacks:
     def from_list(cls, found: Sequence[Mapping[str, Any]]) -> Self:
         """What :meth:`to_list` gave; KeyError, TypeError or ValueError where it is something else."""
         held = [Stack(one["bias"], one["weights"], one["shifts"], one["centres"]) for one in found]
-        if not held:
-            raise ValueError("there is no stack")
-        return cls({frozenset(one["modalities"]): stack for one, stack in zip(found, held, strict=True)})
+        stacks = {frozenset(one["modalities"]): stack for one, stack in zip(found, held, strict=True)}
+        if frozenset() not in stacks:
+            raise ValueError("there is no stack of rows that have nothing")
+        return cls(stacks)
 
 
 def _chosen(parts: Parts, label: Floats, target: Target, sure: float) -> Stack:

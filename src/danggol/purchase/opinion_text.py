@@ -17,6 +17,7 @@ from scipy.sparse import csr_matrix
 
 from danggol.encoders.ngram_linear import NgramLinear
 from danggol.encoders.ngrams import Ngrams, NgramSettings
+from danggol.errors import DataError
 from danggol.purchase.opinion_inputs import Opinions, Texts
 from danggol.purchase.opinion_settings import OpinionSettings
 
@@ -46,8 +47,16 @@ class TextVocabulary:
         }
         if sum(title is not None for title in data.title) >= _FEWEST:
             counted["title"] = Ngrams(words)
-        texts = _texts(data)
-        return cls(counted), {name: one.fit_transform(texts[name]) for name, one in counted.items()}
+        texts, rows = _texts(data), {}
+        for name, one in list(counted.items()):
+            try:
+                rows[name] = one.fit_transform(texts[name])
+            except DataError:
+                if name != "title":
+                    raise
+                # titles that share no word: title and body are read as one text all the same
+                del counted[name]
+        return cls(counted), rows
 
     def encode(self, data: Opinions) -> TextRows:
         """The rows of any reviews."""
