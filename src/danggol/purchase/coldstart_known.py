@@ -43,7 +43,7 @@ _WHOLE = {frozenset({"text", "image"}): JOINED, frozenset({"text"}): TEXT, froze
 
 
 class KnownSettings(ColdSettings):
-    """Settings of the model of known listings, chosen on MovieLens before 1998."""
+    """Settings of the model of known listings: its own chosen on MovieLens before 1998, the others as for new ones."""
 
     window_days: float = Field(default=30, gt=0, description="days before the moment that the weights are learnt from")
     recent_days: float = Field(default=45, gt=0, description="days of late popularity")
