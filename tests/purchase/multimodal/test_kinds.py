@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from danggol.purchase.multimodal.kinds import Kinds
@@ -52,10 +52,14 @@ def test_a_value_that_was_not_known_is_zero_and_so_is_a_missing_one() -> None:
     assert codes["attribute colour"][0] == 0 < codes["attribute colour"][1]
 
 
+ROWS = catalogue()
+KINDS = Kinds.learn(ROWS, pictures([]))
+
+
+@settings(deadline=None, max_examples=20)
 @given(st.permutations(range(40)))
 def test_the_order_of_listings_does_not_matter(order: list[int]) -> None:
-    rows = catalogue()
-    found = Kinds.learn(rows, pictures([]))
+    rows, found = ROWS, KINDS
     codes, moved = found.of_listings(rows), found.of_listings(rows[list(order)])
     assert all((codes[name][list(order)] == moved[name]).all() for name in codes)
 

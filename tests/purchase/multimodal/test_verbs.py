@@ -1,11 +1,14 @@
 """The verb that measures modalities: what it writes, what the report shows of it, and its errors."""
 
+from functools import partial
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from danggol.errors import DataError
+from danggol.purchase.multimodal.shares import worth
+from danggol.purchase.multimodal.trees import TreeSettings
 from danggol.purchase.multimodal.verbs import modalities
 from danggol.report import build_report
 from danggol.shop import Shop
@@ -26,7 +29,9 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "shop"
 
 
-def test_shares_are_written_and_add_up_and_the_report_shows_them(market: Path) -> None:
+def test_shares_are_written_and_add_up_and_the_report_shows_them(market: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = TreeSettings(rounds=30, bags=1, learning_rate=0.2, leaves=7)
+    monkeypatch.setattr("danggol.purchase.multimodal.verbs.worth", partial(worth, settings=quick))
     figures = purchase_modalities(market, until=None, seed=0).figures["figures"]
     shop = Shop.open(market)
     told = shop.read("modality_worth")

@@ -112,7 +112,21 @@ class MultimodalModel:
 
     def learn(self, data: Inputs, checkpoint: Path | None = None) -> Self:
         """Learn from inputs that were made already; every row of them may be learnt from."""
-        chosen, cut = self.settings, int(len(data) * (1 - self.settings.held_out))
+        reading, early = self.learn_tastes(data)
+        first, judged = reading.part(np.arange(early)), reading.part(np.arange(early, len(reading)))
+        chosen, odds = self.settings, {}
+        if chosen.learners != "network":
+            odds["trees"] = self._learn_trees(reading, first, judged)
+        if chosen.learners != "trees":
+            self._learn_network(first, judged, checkpoint)
+            odds["network"] = self._network_odds(judged)
+        self.weights = _weights(odds, judged.label)
+        return self
+
+    def learn_tastes(self, data: Inputs) -> tuple[Reading, int]:
+        """The first step of :meth:`learn`: tastes alone; the rows to learn from, and how many of them come first (the
+        others are held out). DataError: too few were bought."""
+        cut = int(len(data) * (1 - self.settings.held_out))
         bought = int(data.label.sum())
         if bought < 20 or not data.label[:cut].any():
             raise DataError(f"{bought} showings were bought, too few to learn from; log more, or wait")
@@ -123,15 +137,7 @@ class MultimodalModel:
             under_way.advance()
             reading = self.sample(data)
             under_way.advance()
-        first, judged = reading.part(np.arange(len(early))), reading.part(np.arange(len(early), len(reading)))
-        odds = {}
-        if chosen.learners != "network":
-            odds["trees"] = self._learn_trees(reading, first, judged)
-        if chosen.learners != "trees":
-            self._learn_network(first, judged, checkpoint)
-            odds["network"] = self._network_odds(judged)
-        self.weights = _weights(odds, judged.label)
-        return self
+        return reading, len(early)
 
     def finetune(self, shop: Shop, until: When = None, checkpoint: Path | None = None) -> Self:
         """A model for this shop that goes on from this one, which may have learnt from another shop or country.

@@ -48,17 +48,16 @@ def modalities(shop: Shop, until: When = None, seed: int = 0) -> dict[str, Any]:
         )
     settings = MultimodalSettings(learners="trees")
     settings = settings.model_copy(update={"schedule": settings.schedule.model_copy(update={"seed": seed})})
-    past = inputs(shop, cut, data.words)
-    model = MultimodalModel(settings).learn(past)
-    tested = model.read(data, np.arange(first, len(data)))
-    found = worth(model.sample(past), tested, seed=seed)
+    model = MultimodalModel(settings)
+    learnt, _ = model.learn_tastes(inputs(shop, cut, data.words))
+    found = worth(learnt, model.read(data, np.arange(first, len(data))), seed=seed)
     frame = told(found).with_columns(until=pl.lit(as_datetime(cut)), as_of=pl.lit(as_datetime(int(ts[-1]))))
     with shop.run("purchase modalities", settings=settings.model_dump(mode="json"), seed=seed) as run:
         run.write("modality_worth", frame)
     everything = frame.filter(pl.col("part") == "all")
     return {
         "until": as_datetime(cut).isoformat(),
-        "showings": len(tested),
+        "showings": len(found.tested),
         "bought": bought,
         "figures": {
             f"{row['figure']}/{row['modality']}": [row["value"], row["low"], row["high"]]
