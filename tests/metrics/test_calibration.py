@@ -107,6 +107,10 @@ def test_isotonic_agrees_with_scikit_learn(rows):
     np.testing.assert_allclose(Isotonic.fit(scores, labels, weights).predict(asked), peer.predict(asked), atol=1e-9)
 
 
+def test_equal_scores_however_small_give_the_mean():
+    assert Platt.fit([1.6142168400905207e-139] * 3, [0, 0, 0]).slope == 0
+
+
 @settings(max_examples=40, deadline=None)
 @given(rows=training)
 def test_platt_never_fits_worse_than_a_constant(rows):

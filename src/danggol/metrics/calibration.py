@@ -187,7 +187,8 @@ def _logistic_line(
     """Maximum likelihood of ``logit(P) = intercept + slope * value`` for targets in [0, 1], on scaled values."""
     centre = float(np.average(values, weights=weight))
     spread = float(np.sqrt(np.average((values - centre) ** 2, weights=weight)))
-    if spread == 0:
+    # a spread of this size is what rounding leaves of equal scores
+    if spread <= 1e-12 * float(np.abs(values).max()):
         return CalibrationLine(0.0, float(logit(np.average(targets, weights=weight))))
     design = np.stack([(values - centre) / spread, np.ones(len(values))])
     share = weight / weight.sum()
