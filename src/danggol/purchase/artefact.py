@@ -66,16 +66,23 @@ def locate(target: Path) -> Path:
     return aside if not target.exists() and aside.exists() else target
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """The configuration of a saved model; DataError where it is missing, broken or of a newer format."""
+def read_config(folder: Path, model: str = "purchase") -> dict[str, Any]:
+    """The configuration of a saved model.
+
+    UsageError where there is none; DataError where it is broken, of a newer format, or of another ``model``.
+    """
     try:
         config = json.loads((folder / CONFIG).read_text("utf8"))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"there is no model in {folder}; train one with 'danggol purchase train'") from error
+        advice = "train one with 'danggol purchase train'" if model == "purchase" else "give the folder of one"
+        raise UsageError(f"there is no model in {folder}; {advice}") from error
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"the model's {folder / CONFIG} cannot be read: {error}; train the model again") from error
     if not isinstance(config, dict) or config.get("capability") != "purchase":
         raise DataError(f"{folder} does not hold a purchase model; give the folder of one")
+    held = config.get("model", "purchase")
+    if held != model:
+        raise DataError(f"{folder} holds a model of another kind ({held}, not {model}); give the folder of one")
     if not isinstance(config.get("format"), int) or config["format"] > FORMAT:
         raise DataError(
             f"the model in {folder} has format {config.get('format')}, newer than this danggol's {FORMAT}; "

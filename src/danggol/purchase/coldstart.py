@@ -205,7 +205,7 @@ class ColdItemModel:
         config = {
             "format": FORMAT,
             "capability": "purchase",
-            "kind": _KIND,
+            "model": _KIND,
             "settings": self.settings.model_dump(mode="json"),
             "weights": self.weights,
             "stranger_weights": self.stranger_weights,
@@ -222,9 +222,7 @@ class ColdItemModel:
     def load(cls, folder: Path) -> Self:
         """Read a saved model. UsageError: there is none; DataError: it is broken, newer, or of another kind."""
         source = locate(folder)
-        config = read_config(source)
-        if config.get("kind") != _KIND:
-            raise DataError(f"{folder} holds another purchase model than one of new listings; give that folder")
+        config = read_config(source, _KIND)
         try:
             model = cls(ColdSettings.of(config["settings"]))
             rows, items = (pl.read_parquet(source / f"{name}.parquet") for name in _TABLES[:2])

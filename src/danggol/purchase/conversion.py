@@ -190,9 +190,7 @@ class ConversionModel:
     def load(cls, folder: str | Path) -> Self:
         """Load a saved model; DataError where it is broken or of a newer format, UsageError where there is none."""
         source = artefact.locate(Path(folder))
-        config = artefact.read_config(source)
-        if config.get("model") != "conversion":
-            raise DataError(f"{source} holds another model than one of conversion; give the folder of one")
+        config = artefact.read_config(source, "conversion")
         try:
             model = cls(**config["settings"])
             model.columns = config["columns"]

@@ -180,7 +180,7 @@ class NextItemModel:
 
     def save(self, folder: Path) -> None:
         """Write plain files: the configuration, the trees as text, and the sessions that the counts are made of."""
-        config = {"format": FORMAT, "capability": "purchase", "kind": _KIND, "settings": self.settings.model_dump()}
+        config = {"format": FORMAT, "capability": "purchase", "model": _KIND, "settings": self.settings.model_dump()}
         lines = [json.dumps([where, items], ensure_ascii=False) for where, items in zip(*self._told(), strict=True)]
         trees = self.booster.model_to_string() if self.booster is not None else ""
         publish(folder, {_CONFIG: json.dumps(config), _BOOSTER: trees, _SESSIONS: "\n".join(lines) + "\n"})
@@ -192,9 +192,7 @@ class NextItemModel:
     def load(cls, folder: Path) -> Self:
         """Read a saved model. UsageError: there is none; DataError: it is broken, newer, or of another kind."""
         source = locate(folder)
-        config = read_config(source)
-        if config.get("kind") != _KIND:
-            raise DataError(f"{folder} holds another purchase model than one of the next item; give that folder")
+        config = read_config(source, _KIND)
         model = cls(NextItemSettings.of(config["settings"]))
         rows = [json.loads(line) for line in read_text(source, _SESSIONS).splitlines()]
         model._locales, model._sessions = [row[0] for row in rows], [row[1] for row in rows]

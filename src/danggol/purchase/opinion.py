@@ -290,9 +290,7 @@ class OpinionModel:
     def load(cls, folder: str | Path) -> Self:
         """Load a saved model; DataError where it is broken or of a newer format, UsageError where there is none."""
         source = artefact.locate(Path(folder))
-        config = artefact.read_config(source)
-        if config.get("model") != "opinion":
-            raise DataError(f"{source} holds another model than one of opinions; give the folder of one")
+        config = artefact.read_config(source, "opinion")
         try:
             model = cls(**config["settings"])
             model.stars = (float(config["stars"][0]), float(config["stars"][1]))

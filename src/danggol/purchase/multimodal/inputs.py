@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,7 +85,7 @@ class Inputs:
             customer=len(CUSTOMER),
         )
 
-    @property
+    @cached_property
     def kinds(self) -> dict[str, Ints]:
         """(rows,) code of each kind, whatever tells it; of ``title`` (rows, words), 0 where there is none."""
         known = np.zeros(len(self.words.vocabulary), np.int64)

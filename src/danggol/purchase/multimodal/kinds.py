@@ -50,7 +50,9 @@ class Kinds:
         counts = told.group_by("kind", "value").len().sort(["len", "value"], descending=[True, False])
         least = _COVERED * max(listings.height, 1)
         kinds = counts.group_by("kind").agg(pl.col("len").sum(), values=pl.len())
-        fit = kinds.filter((pl.col("len") >= least) & pl.col("values").is_between(2, _MOST_VALUES))
+        # a value that hardly comes twice is a serial number, not a kind
+        repeated = 2 * pl.col("values") <= pl.col("len")
+        fit = kinds.filter((pl.col("len") >= least) & pl.col("values").is_between(2, _MOST_VALUES) & repeated)
         attributes = fit.filter(~pl.col("kind").is_in(["brand", "category"])).sort(
             ["len", "kind"], descending=[True, False]
         )["kind"]

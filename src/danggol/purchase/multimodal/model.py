@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 _CHUNK = 2048
 _PRIOR = 50.0
+"""Bought rows that the prior of the learners' weights counts as."""
 _AUXILIARY = 0.3
 """Weight of the losses of views and looks beside that of purchases."""
 

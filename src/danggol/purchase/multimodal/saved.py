@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     Model = TypeVar("Model", bound=MultimodalModel)
 
-FORMAT = 1
-_CONFIG, _WEIGHTS, _VOCABULARY, _TASTES = "config.json", "weights.safetensors", "vocabulary.json", "tastes.json"
+_MODEL = "multimodal"
+_WEIGHTS, _VOCABULARY, _TASTES = "weights.safetensors", "vocabulary.json", "tastes.json"
 
 
 def save(model: MultimodalModel, target: Path) -> Path:
@@ -36,8 +36,9 @@ def save(model: MultimodalModel, target: Path) -> Path:
     words, network, trees = model.words, model.network, model.trees
     boosters = {} if trees is None else trees.to_files()
     config = {
-        "capability": "purchase-multimodal",
-        "format": FORMAT,
+        "capability": "purchase",
+        "model": _MODEL,
+        "format": artefact.FORMAT,
         "settings": model.settings.model_dump(mode="json"),
         "shape": None if network is None else network.shape.model_dump(mode="json"),
         "offset": model.offset,
@@ -56,7 +57,7 @@ def save(model: MultimodalModel, target: Path) -> Path:
         _VOCABULARY: json.dumps(held, ensure_ascii=False),
         _TASTES: json.dumps(model.tastes.to_dict()),
         **boosters,
-        _CONFIG: json.dumps(config, indent=1),
+        artefact.CONFIG: json.dumps(config, indent=1),
     }
     if network is not None:
         files[_WEIGHTS] = save_tensors({name: one.cpu().contiguous() for name, one in network.state_dict().items()})
@@ -67,10 +68,8 @@ def save(model: MultimodalModel, target: Path) -> Path:
 def load(cls: type[Model], folder: Path) -> Model:
     """Load what :func:`save` wrote."""
     source = artefact.locate(folder)
+    config = artefact.read_config(source, _MODEL)
     try:
-        config = json.loads(artefact.read_text(source, _CONFIG))
-        if config["format"] > FORMAT:
-            raise DataError(f"the model in {source} is of format {config['format']}; this package reads {FORMAT}")
         model = cls()
         model.settings = type(model.settings)(**config["settings"])
         model.offset, model.weights = float(config["offset"]), config["weights"]

@@ -79,7 +79,7 @@ class Showings:
 
 def showing_times(shop: Shop) -> NDArray[np.int64]:
     """When each showing of a shop was (epoch microseconds), oldest first. DataError: none is logged."""
-    ts = shop.sql(query("showings"), {"until": END})["ts"].to_numpy()
+    ts = shop.sql(f"SELECT ts FROM ({query('showings')}) ORDER BY ts", {"until": END})["ts"].to_numpy()
     if len(ts) == 0:
         raise DataError(_NONE_LOGGED.format(shop.path))
     return np.asarray(ts, np.int64)
