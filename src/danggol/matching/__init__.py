@@ -1,0 +1,1 @@
+"""Product matching: which listings are the same product."""
