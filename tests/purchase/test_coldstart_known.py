@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -137,3 +138,39 @@ def test_zones_flags_as_numbers_and_doubled_or_nameless_rows_change_nothing(
 def test_an_unknown_modality_is_named() -> None:
     with pytest.raises(UsageError, match="unknown modality txt"):
         KnownSettings(fields=SETTINGS.fields, only=("txt",))
+
+
+@pytest.mark.parametrize("with_people", [True, False])
+def test_loaded_it_scores_as_when_saved(market, tmp_path: Path, with_people: bool) -> None:
+    rows, items, people = market
+    model = KnownItemModel(SETTINGS).fit(rows, items, people.drop("taste") if with_people else None, UNTIL)
+    model.save(tmp_path / "model")
+    loaded = KnownItemModel.load(tmp_path / "model")
+    assert (loaded.settings, loaded.until, loaded.weights) == (model.settings, UNTIL, model.weights)
+    assert loaded.predict(top=5).equals(model.predict(top=5))
+    np.testing.assert_array_equal(loaded.score(pl.Series(["nobody"])), model.score(pl.Series(["nobody"])))
+
+
+def test_a_save_that_is_killed_leaves_the_model_that_was_there(
+    model: KnownItemModel, market, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, items, _ = market
+    KnownItemModel(SETTINGS).fit(rows, items, None, UNTIL).save(tmp_path / "model")
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("danggol.purchase.artefact._moved_in", die)
+        with pytest.raises(KeyboardInterrupt):
+            model.save(tmp_path / "model")
+    assert "kind" not in KnownItemModel.load(tmp_path / "model").weights, "the old one, without people"
+
+
+def test_what_is_no_such_model_is_said(model: KnownItemModel, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no model"):
+        KnownItemModel.load(tmp_path / "none")
+    model.save(tmp_path / "model")
+    (tmp_path / "model" / "items.parquet").unlink()
+    with pytest.raises(DataError, match="is damaged"):
+        KnownItemModel.load(tmp_path / "model")

@@ -104,12 +104,42 @@ def test_fitting_again_gives_the_same_ranking(rows: pl.DataFrame, model: CrossMa
     assert again.predict(model.history.names).equals(model.predict(model.history.names))
 
 
-def test_broken_models_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no model of markets"):
+class Killed(BaseException):
+    """What a kill would be, without losing the tests' process."""
+
+
+@pytest.mark.parametrize("place", ["os.fsync", "_moved_aside", "_moved_in", "_swept"])
+def test_a_killed_save_leaves_the_old_model_or_the_new(
+    model: CrossMarketModel, rows: pl.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    few = CrossMarketModel(**QUICK | {"rounds": 5}).fit(rows)
+    few.save(tmp_path / "model")
+
+    def die(*_: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(f"danggol.purchase.artefact.{place}", die)
+        with pytest.raises(Killed):
+            model.save(tmp_path / "model")
+    left = CrossMarketModel.load(tmp_path / "model")
+    assert left.settings.rounds == (QUICK["rounds"] if place == "_swept" else 5)
+    assert left.ranker.num_trees() == left.settings.rounds
+    model.save(tmp_path / "model")
+    assert CrossMarketModel.load(tmp_path / "model").settings.rounds == QUICK["rounds"]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_broken_models_are_named(model: CrossMarketModel, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="there is no model"):
         CrossMarketModel.load(tmp_path)
     (tmp_path / "config.json").write_text('{"capability": "purchase", "format": 1}')
-    with pytest.raises(DataError, match="holds no model of markets"):
+    with pytest.raises(DataError, match="another kind"):
         CrossMarketModel.load(tmp_path)
+    model.save(tmp_path / "model")
+    (tmp_path / "model" / "rows.parquet").write_bytes(b"half a file")
+    with pytest.raises(DataError, match="is damaged"):
+        CrossMarketModel.load(tmp_path / "model")
 
 
 def test_mistakes_are_named(rows: pl.DataFrame, model: CrossMarketModel) -> None:

@@ -9,8 +9,11 @@ what came before. Customers who had no past then teach the weights of those who 
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -20,7 +23,8 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from danggol.encoders.features import FeatureSpace
-from danggol.errors import DataError
+from danggol.errors import DanggolError, DataError
+from danggol.purchase.artefact import CONFIG, FORMAT, locate, publish, read_config
 from danggol.purchase.baselines import gram
 from danggol.purchase.coldstart import ColdSettings, codes_of, need
 from danggol.purchase.coldstart_blend import fit_weights
@@ -38,6 +42,8 @@ from danggol.purchase.coldstart_parts import (
 )
 from danggol.purchase.history import Matrix
 
+_KIND = "known listings"
+_TABLES = ("rows", "items", "people")
 _PERSONAL = ("goes_with", "overlap", "content")
 _WHOLE = {frozenset({"text", "image"}): JOINED, frozenset({"text"}): TEXT, frozenset({"image"}): IMAGE}
 
@@ -69,6 +75,14 @@ class KnownItemModel:
         rows = _past(rows, until).join(items, on="product_id", how="semi")
         if rows.height == 0:
             raise DataError(f"no row lies before {until}; give rows of the past")
+        self._take(rows, items, people, until)
+        self._learn(rows, until - timedelta(days=self.settings.window_days))
+        self._found, self._met = self._scores(rows, until)
+        return self
+
+    def _take(self, rows: pl.DataFrame, items: pl.DataFrame, people: pl.DataFrame | None, until: datetime) -> None:
+        """Keep the tables, and read who and what there is."""
+        self._rows, self._items, self._people, self.until = rows, items, people, until
         known = rows["customer_id"].unique()
         if people is not None:
             known = pl.concat([known, people["customer_id"]]).drop_nulls().unique()
@@ -80,10 +94,6 @@ class KnownItemModel:
         alike = wholes(space.alike(pages, pages), self.settings.image_weight)
         shown = {"image" if group == IMAGE else "text" for group in space.groups} & set(self.settings.only)
         self._alike = alike[_WHOLE[frozenset(shown)]] if shown else None
-        before = until - timedelta(days=self.settings.window_days)
-        self._learn(rows, before)
-        self._found, self._met = self._scores(rows, until)
-        return self
 
     def _described(self, people: pl.DataFrame | None) -> Floats | None:
         if people is None:
@@ -192,6 +202,45 @@ class KnownItemModel:
                 "rank": rank + 1,
             }
         )
+
+    def save(self, folder: Path) -> None:
+        """Write plain files: settings and weights as JSON, and the tables that the model was made of as Parquet."""
+        config = {
+            "format": FORMAT,
+            "capability": "purchase",
+            "model": _KIND,
+            "settings": self.settings.model_dump(mode="json"),
+            "until": self.until.isoformat(),
+            "weights": self.weights,
+            "stranger_weights": self.stranger_weights,
+        }
+        files: dict[str, str | bytes] = {CONFIG: json.dumps(config)}
+        for name, table in zip(_TABLES, (self._rows, self._items, self._people), strict=True):
+            if table is not None:
+                held = io.BytesIO()
+                table.write_parquet(held)
+                files[f"{name}.parquet"] = held.getvalue()
+        publish(folder, files)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read a saved model. UsageError: there is none; DataError: it is broken, newer, or of another kind."""
+        source = locate(folder)
+        config = read_config(source, _KIND)
+        try:
+            model = cls(KnownSettings.of(config["settings"]))
+            rows, items = (pl.read_parquet(source / f"{name}.parquet") for name in _TABLES[:2])
+            people = source / f"{_TABLES[2]}.parquet"
+            until = datetime.fromisoformat(config["until"])
+            model._take(rows, items, pl.read_parquet(people) if people.exists() else None, until)
+            model.weights, model.stranger_weights = (
+                {str(name): float(weight) for name, weight in dict(config[one]).items()}
+                for one in ("weights", "stranger_weights")
+            )
+            model._found, model._met = model._scores(rows, until)
+        except (DanggolError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError, OSError) as error:
+            raise DataError(f"the model in {folder} is damaged ({str(error)[:80]}); train it again") from error
+        return model
 
 
 def _past(rows: pl.DataFrame, until: datetime) -> pl.DataFrame:

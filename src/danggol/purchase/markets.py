@@ -7,6 +7,7 @@ features of the rows before; then the features are fitted again to all rows, and
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,13 +19,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from danggol.errors import DataError, UsageError
+from danggol.errors import DanggolError, DataError, UsageError
 from danggol.progress import stage
+from danggol.purchase.artefact import CONFIG, FORMAT, locate, publish, read_config, read_text
 from danggol.purchase.markets_features import NAMES, SOLD, Block, MarketFeatures, MarketSettings, MarketView
 from danggol.purchase.markets_history import Codes, MarketHistory
 
-_CONFIG, _ROWS, _SOLD, _RANKER = "config.json", "rows.parquet", "sold.parquet", "ranker.txt"
-_FORMAT = 1
+_KIND = "markets"
+_ROWS, _SOLD, _RANKER = "rows.parquet", "sold.parquet", "ranker.txt"
 _WIDTH = 400
 """Customers whose scores for all products are held at once."""
 
@@ -171,28 +173,29 @@ class CrossMarketModel:
 
     def save(self, folder: Path) -> None:
         """Write plain files: settings, the ranker as text, the rows; scores are in closed form and made on loading."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self.history.rows().write_parquet(folder / _ROWS)
-        self.history.catalogue().write_parquet(folder / _SOLD)
-        (folder / _RANKER).write_text(self.ranker.model_to_string(), "utf8")
-        config = {"capability": "markets", "format": _FORMAT, "settings": self.settings.model_dump()}
-        (folder / _CONFIG).write_text(json.dumps(config), "utf8")
+        config = {"format": FORMAT, "capability": "purchase", "model": _KIND, "settings": self.settings.model_dump()}
+        files: dict[str, str | bytes] = {CONFIG: json.dumps(config), _RANKER: self.ranker.model_to_string()}
+        for name, table in ((_ROWS, self.history.rows()), (_SOLD, self.history.catalogue())):
+            held = io.BytesIO()
+            table.write_parquet(held)
+            files[name] = held.getvalue()
+        publish(folder, files)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read a saved model; UsageError where there is none, DataError where it is broken or newer."""
-        if not (folder / _CONFIG).exists():
-            raise UsageError(f"there is no model of markets in {folder}")
+        """Read a saved model. UsageError: there is none; DataError: it is broken, newer, or of another kind."""
+        source = locate(folder)
+        config = read_config(source, _KIND)
         try:
-            config = json.loads((folder / _CONFIG).read_text("utf8"))
-            if config["capability"] != "markets" or config["format"] > _FORMAT:
-                raise DataError(f"{folder} holds no model of markets, or one of a newer danggol")
             model = cls(**config["settings"])
-            model.ranker = lgb.Booster(model_str=(folder / _RANKER).read_text("utf8"))
-            rows, sold = pl.read_parquet(folder / _ROWS), pl.read_parquet(folder / _SOLD)
-        except (OSError, KeyError, ValueError, lgb.basic.LightGBMError, pl.exceptions.PolarsError) as error:
-            raise DataError(f"the model of markets in {folder} cannot be read: {error}; train it again") from error
-        model._ready(MarketHistory.of(rows, sold))
+            model.ranker = lgb.Booster(model_str=read_text(source, _RANKER))
+            rows, sold = pl.read_parquet(source / _ROWS), pl.read_parquet(source / _SOLD)
+            model._ready(MarketHistory.of(rows, sold))
+        except (
+            *(DanggolError, OSError, KeyError, TypeError, ValueError),
+            *(lgb.basic.LightGBMError, pl.exceptions.PolarsError),
+        ) as error:
+            raise DataError(f"the model in {folder} is damaged ({str(error)[:80]}); train it again") from error
         return model
 
 
