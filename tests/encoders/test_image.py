@@ -58,5 +58,5 @@ def test_the_cache_knows_a_picture_by_its_content(tmp_path: Path) -> None:
     assert np.array_equal(again, fresh)
     assert not np.array_equal(again[0], first[0])
     # numbers that do not go with the keys, as a kill between the two would leave them
-    (tmp_path / "cache" / "regions-2x4.txt").write_text("one")
+    (tmp_path / "cache" / "regions-2x4.keys").write_bytes(b"one")
     assert np.array_equal(read_regions([one, other, third], PATCHES, tmp_path / "cache")[0], fresh)

@@ -9,29 +9,18 @@ Every block counts the same, whatever its length.
 
 from __future__ import annotations
 
-import io
-import struct
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Self
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+
+from danggol.encoders.pictures import Picture, resized
 
 Floats = NDArray[np.float32]
-Picture = bytes | str | Path | None
-"""A file's bytes or its path; None where there is no picture."""
 _WIDTH, _HEIGHT, _ACROSS, _DOWN, _SIDE = 48, 72, 4, 6, 6
 _DIRECTIONS, _STRIDE, _BATCH = 8, 2, 64
-_BROKEN = (
-    *(OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError),
-    *(SyntaxError, EOFError, struct.error, IndexError, TypeError),
-)
-"""What Pillow raises on a broken file; the second row on a file that breaks off or lies within."""
-_LARGEST = 50_000_000
-"""Pixels beyond which a picture is not opened: a small file can hold a very large one."""
 
 
 class PictureFeatures:
@@ -117,15 +106,9 @@ def read_pixels(pictures: Sequence[Picture]) -> Floats:
     """Pixels (pictures, 72, 48, 3) in [0, 1], nan where a picture is missing or cannot be read."""
     rows = np.full((len(pictures), _HEIGHT, _WIDTH, 3), np.nan, np.float32)
     for nth, picture in enumerate(pictures):
-        if picture is None:
-            continue
-        try:
-            with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
-                if opened.width * opened.height <= _LARGEST:
-                    small = opened.convert("RGB").resize((_WIDTH, _HEIGHT), Image.Resampling.BOX)
-                    rows[nth] = np.asarray(small, np.float32) / 255
-        except _BROKEN:
-            continue
+        small = resized(picture, (_WIDTH, _HEIGHT))
+        if small is not None:
+            rows[nth] = np.asarray(small, np.float32) / 255
     return rows
 
 
