@@ -234,6 +234,9 @@ def purchase_train(
     to: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to save; SHOP/models/purchase if not said.")
     ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", metavar="DIR", help="Another shop's saved model to go on from.")
+    ] = None,
     settings: SettingsFile = None,
     set_: Set = None,
     seed: Seed = 0,
@@ -241,7 +244,7 @@ def purchase_train(
     """Train the purchase model and save it."""
     from danggol import verbs
 
-    return verbs.purchase_train(shop, until=until, to=to, settings=settings, pairs=set_ or [], seed=seed)
+    return verbs.purchase_train(shop, until=until, to=to, start=from_, settings=settings, pairs=set_ or [], seed=seed)
 
 
 @verb(purchase, "evaluate", "danggol purchase evaluate my-shop --until 2011-11-09 --days 30")

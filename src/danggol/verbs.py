@@ -262,17 +262,25 @@ def demo(path: Path, *, market: str, seed: int, replace: bool) -> Outcome:
 
 
 def purchase_train(
-    path: Path, *, until: str | None, to: Path | None, settings: Path | None, pairs: Sequence[str], seed: int
+    path: Path,
+    *,
+    until: str | None,
+    to: Path | None,
+    start: Path | None,
+    settings: Path | None,
+    pairs: Sequence[str],
+    seed: int,
 ) -> Outcome:
     """Train the purchase model and save it."""
     from danggol.purchase import verbs
 
-    figures = verbs.train(Shop.open(path), until, to, _purchase_settings(settings, pairs), seed)
+    figures = verbs.train(Shop.open(path), until, to, _purchase_settings(settings, pairs), seed, start)
     words = (
         f"Learnt from {figures['customers']:,} customers and {figures['products']:,} products "
         f"at {figures['moments']} past moments in {figures['seconds']:.0f} s."
         if figures["learnt"]
-        else "There are too few purchases to learn from: the model counts what was bought."
+        else "There are too few purchases to learn from: "
+        + ("the model counts what was bought." if start is None else "the other shop's model is used as it is.")
     )
     return Outcome(figures, [words, f"The model is in {figures['model']}; its card.md tells what it was trained on."])
 

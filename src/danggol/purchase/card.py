@@ -27,7 +27,9 @@ def card(config: Mapping[str, Any], figures: Mapping[str, Any], measured: pl.Dat
         f"- Learnt from {len(figures.get('moments', []))} past moments, {figures.get('rows', 0):,} rows, "
         f"{figures.get('hits', 0):,} of them bought."
         if figures.get("learnt")
-        else "- Too few purchases to learn from: lists follow counts, nothing is fitted.",
+        else "- Too few purchases to learn from: "
+        + ("lists follow the other shop's model." if "from" in figures else "lists follow counts, nothing is fitted."),
+        *_foreign(figures.get("from")),
         f"- {_terms(figures)}",
         "- Customers by country: " + (", ".join(f"{name} {count:,}" for name, count in countries.items()) or "unknown"),
         "",
@@ -44,6 +46,14 @@ def card(config: Mapping[str, Any], figures: Mapping[str, Any], measured: pl.Dat
         "- What goes together in the data is association, not cause.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _foreign(start: Mapping[str, Any] | None) -> list[str]:
+    """What the model of another shop had seen, where this one goes on from it."""
+    if start is None:
+        return []
+    seen = f"{start.get('purchase_lines') or 0:,} lines of {start.get('customers') or 0:,} customers"
+    return [f"- Goes on from a model of another shop: {seen} until {start.get('until')}."]
 
 
 def _terms(figures: Mapping[str, Any]) -> str:

@@ -34,6 +34,8 @@ _DROPOUT = 0.3
 _BATCH = 64
 """Customers of a step."""
 _RATE = 4e-3
+_SLOWER = 0.1
+"""Of that rate, where learning goes on from another shop's network."""
 _DECAY = 0.01
 _MOST = 10.0
 """A customer weighs the root of the products bought, of so many at most."""
@@ -86,23 +88,37 @@ class ListwiseNetwork:
 
     @classmethod
     def train(
-        cls, parts: list[Values], label: Values, group: NDArray[np.int64], weight: Values, epochs: int, seed: int
+        cls,
+        parts: list[Values],
+        label: Values,
+        group: NDArray[np.int64],
+        weight: Values,
+        epochs: int,
+        seed: int,
+        start: ListwiseNetwork | None = None,
     ) -> ListwiseNetwork:
         """Learn from rows sorted by customer; some label is 1.
 
         ``parts``: features (rows, features) in pieces; ``label``, ``weight`` (rows,): bought or not, and how many rows
-        a row stands for; ``group`` (customers,): rows of each, in turn.
+        a row stands for; ``group`` (customers,): rows of each, in turn. With ``start`` features are coded as it codes
+        them and learning goes on from its layers, more slowly.
         """
         import torch
 
         from danggol.training import Schedule, train
 
-        coder = Coder.fit(parts, seed)
+        coder = Coder.fit(parts, seed) if start is None else start.coder
         lists = _Lists(np.concatenate([coder.codes(part) for part in parts]), label, group, np.log(weight))
         torch.manual_seed(seed)
         network = _layers(len(coder.edges) + len(coder.gappy))
+        if start is not None:
+            for tensor, values in zip(
+                network.parameters(), (one for pair in start.layers for one in pair), strict=True
+            ):
+                tensor.data = torch.from_numpy(values.copy())
+        rate = _RATE if start is None else _RATE * _SLOWER
         schedule = Schedule(
-            epochs=epochs, batch_size=_BATCH, learning_rate=_RATE, weight_decay=_DECAY, device="cpu", seed=seed
+            epochs=epochs, batch_size=_BATCH, learning_rate=rate, weight_decay=_DECAY, device="cpu", seed=seed
         )
         train(network, lambda rows: lists.loss(coder, network, rows), len(lists.some), schedule, name="network")
         state = {name: tensor.detach().numpy() for name, tensor in network.state_dict().items()}

@@ -72,18 +72,56 @@ class PurchaseModel:
 
     def learn(self, purchases: Purchases, until: int | None = None) -> Self:
         """Learn from purchases that were read already, those before ``until`` (epoch microseconds)."""
+        return self._learn(purchases, until, None)
+
+    def finetune(self, shop: Shop, until: When = None, **settings: Any) -> Self:
+        """A model for this shop that goes on from this one, which learnt in another shop or country.
+
+        Trees are added to this model's, its network goes on from its layers more slowly, and the probability is
+        calibrated on the shop's own customers. With fewer than 30 own purchases to learn from this model's order stays
+        as it is. ``settings`` take the place of this model's. ``as_of`` and ``until`` cover both shops: DataError
+        where this model has learnt from rows at or after ``until``, or was made of counts.
+        """
+        at = moment(shop, until)
+        self._startable(at)
+        return self.tuned(read(shop, at), at, **settings)
+
+    def tuned(self, purchases: Purchases, until: int | None = None, **settings: Any) -> Self:
+        """:meth:`finetune` on purchases that were read already, those before ``until`` (epoch microseconds)."""
+        self._startable(until)
+        return type(self)(**self.settings.model_dump() | settings)._learn(purchases, until, self)
+
+    def _startable(self, until: int | None) -> None:
+        if not isinstance(self._fitted(), Ranker):
+            raise DataError(
+                "the model to go on from was made of counts, for it had too few purchases; choose one of a larger shop"
+            )
+        if until is not None and self.until is not None and self.until > until:
+            raise DataError(
+                f"the model to go on from has learnt from rows up to {as_datetime(self.until):%Y-%m-%d %H:%M} UTC, "
+                f"after {as_datetime(until):%Y-%m-%d %H:%M} UTC, where this one is to end; choose one that ends earlier"
+            )
+
+    def _learn(self, purchases: Purchases, until: int | None, start: PurchaseModel | None) -> Self:
         at = purchases.last + 1 if until is None else until
         past = purchases.before(at)
         moments = moments_before(past, at, self.settings)
         content = Content(past.products)
         rows = [found for then in track(moments, "past moments") if (found := self._samples(past, then, content))]
         hits = int(sum(part.label.sum() for part in rows))
-        if hits >= _LEAST_HITS:
+        foreign = None if start is None else start._fitted()
+        if isinstance(foreign, Ranker):
+            self.learner = foreign.tuned(rows, self.settings) if hits >= _LEAST_HITS else foreign.recalibrated(rows)
+        elif hits >= _LEAST_HITS:
             self.learner = Ranker.train(rows, self.settings)
         else:
             self.learner = Fallback.measure(past, at, self.settings.horizon_days)
         self.until, self.as_of = at, past.last
-        self.figures = _training_figures(past, at, moments, rows, hits, isinstance(self.learner, Ranker))
+        self.figures = _training_figures(past, at, moments, rows, hits)
+        if start is not None:
+            self.until, self.as_of = max(at, start.until or 0), max(past.last, start.as_of)
+            names = ("until", "customers", "products", "purchase_lines", "hits")
+            self.figures["from"] = {name: start.figures.get(name) for name in names}
         return self
 
     def _samples(self, past: Purchases, then: int, content: Content) -> Samples | None:
@@ -197,9 +235,7 @@ class Prediction:
         self.fallback = Fallback.measure(purchases, self.at, self.settings.horizon_days)
         self.popular = Popularity(by_country=True).fit(self.moment.history)
         if isinstance(self.learner, Ranker):
-            names = self.moment.batch(np.arange(min(1, self.moment.history.customers))).names
-            if names != self.learner.names:
-                raise DataError("the model was trained by another version of danggol; train it again")
+            self.learner.check(self.moment.batch(np.arange(min(1, self.moment.history.customers))).names)
 
     def score(self, batch: Batch) -> tuple[Floats, Floats]:
         """Order score and probability of a batch's rows; customers without a past are ordered by popularity."""
@@ -274,15 +310,13 @@ def first_places(batch: Batch, order: Floats, probability: Floats, top: int) -> 
     return Ranked(batch.customers, row[kept], product[kept], order[kept], probability[kept], rank[rank <= top])
 
 
-def _training_figures(
-    past: Purchases, at: int, moments: list[int], rows: list[Samples], hits: int, learnt: bool
-) -> dict[str, Any]:
+def _training_figures(past: Purchases, at: int, moments: list[int], rows: list[Samples], hits: int) -> dict[str, Any]:
     """What training saw, for ``metrics.json`` and the card."""
     known = past.lines.customer >= 0
     buyers = np.unique(past.lines.customer[known])
     of_country = np.bincount(past.country[buyers], minlength=len(past.countries))
     return {
-        "learnt": learnt,
+        "learnt": hits >= _LEAST_HITS,
         "first_purchase": as_datetime(int(past.lines.ts[0])).isoformat() if len(past.lines) else None,
         "until": as_datetime(at).isoformat(),
         "purchase_lines": int(known.sum()),

@@ -30,10 +30,18 @@ def train(
     to: str | Path | None = None,
     settings: PurchaseSettings | None = None,
     seed: int = 0,
+    start: str | Path | None = None,
 ) -> dict[str, Any]:
-    """Train on everything before ``until`` and save to ``to`` (the shop's ``models/purchase`` if not said)."""
+    """Train on everything before ``until`` and save to ``to`` (the shop's ``models/purchase`` if not said).
+
+    ``start``: the folder of another shop's model to go on from.
+    """
     began = time.perf_counter()
-    model = PurchaseModel(**_with_seed(settings, seed)).fit(shop, until)
+    values = _with_seed(settings, seed)
+    if start is None:
+        model = PurchaseModel(**values).fit(shop, until)
+    else:
+        model = PurchaseModel.load(start).finetune(shop, until, **values)
     model.measured = shop.read("purchase_metrics") if shop.has("purchase_metrics") else None
     target = model.save(shop.path / _MODEL if to is None else to)
     figures = {name: model.figures[name] for name in ("learnt", "customers", "products", "rows", "hits")}
@@ -41,6 +49,7 @@ def train(
         "model": str(target),
         "until": model.figures["until"],
         **figures,
+        **({} if start is None else {"from": str(start)}),
         "moments": len(model.figures["moments"]),
         **_cost(began),
     }
