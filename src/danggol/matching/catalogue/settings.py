@@ -1,0 +1,27 @@
+"""What can be set about the attribute model; see :mod:`danggol.matching.catalogue.attributes`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from danggol.encoders.convolution_settings import ConvolutionSettings
+from danggol.settings import Settings
+
+
+class AttributeSettings(Settings):
+    """Settings of the attribute model; defaults chosen on a held-out tenth of the fashion catalogue's training part."""
+
+    held: float = Field(
+        default=0.1, gt=0, lt=0.9, description="share of the listings that title and picture are joined on"
+    )
+    accuracy: float = Field(
+        default=0.95, gt=0, le=1, description="accuracy wanted among the answers; below it, abstain"
+    )
+    words: int = Field(default=2, ge=1, le=5, description="words of the longest n-gram of a title")
+    shortest: int = Field(default=3, ge=1, le=10, description="characters of the shortest character n-gram")
+    longest: int = Field(default=5, ge=0, le=10, description="characters of the longest one; below shortest: none")
+    strength: float = Field(default=8.0, gt=0, description="how closely the linear title models follow the rows")
+    steps: int = Field(default=60, ge=1, description="steps in which a title model is fitted, at most")
+    refine: int = Field(default=1, ge=0, le=100, description="passes over all pictures once the joining is fitted")
+    picture: ConvolutionSettings = Field(default_factory=ConvolutionSettings, description="the picture network")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="seed of the held-out share")

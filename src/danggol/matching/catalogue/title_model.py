@@ -1,0 +1,92 @@
+"""What a title says of a listing: a linear model on n-grams of words and characters for each attribute."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load, save
+from scipy.sparse import csr_matrix, hstack
+
+from danggol.encoders.ngram_classes import NgramClasses
+from danggol.encoders.ngrams import Ngrams
+from danggol.matching.catalogue.settings import AttributeSettings
+from danggol.progress import track
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int64]
+_FEWEST_CHARACTERS = 5
+"""Titles that a character n-gram must be in."""
+
+
+class TitleModel:
+    """Learns n-grams from any titles, then classes from titles whose class is known."""
+
+    def __init__(self, settings: AttributeSettings) -> None:
+        self.settings = settings
+        self.counted: list[Ngrams] = []
+        self.models: dict[str, NgramClasses] = {}
+
+    def read(self, titles: Sequence[str]) -> csr_matrix:
+        """Learn the n-grams of titles and give the rows (titles, n-grams). DataError: no word comes twice."""
+        settings = self.settings
+        counted = [Ngrams(high=settings.words)]
+        if settings.longest >= settings.shortest:
+            low, high = settings.shortest, settings.longest
+            counted.append(Ngrams(kind="characters", low=low, high=high, fewest=_FEWEST_CHARACTERS))
+        rows, self.counted = [], []
+        for one in counted:
+            if one.settings.kind == "characters" and len(titles) < 20 * _FEWEST_CHARACTERS:
+                continue
+            rows.append(one.fit_transform(titles))
+            self.counted.append(one)
+        return csr_matrix(hstack(rows))
+
+    def rows(self, titles: Sequence[str]) -> csr_matrix:
+        """(titles, n-grams) of any titles."""
+        return csr_matrix(hstack([one.transform(titles) for one in self.counted]))
+
+    def fit(
+        self, titles: Sequence[str], rows: csr_matrix, labels: Mapping[str, Codes], classes: Mapping[str, int]
+    ) -> Self:
+        """Learn the classes of each attribute (titles,), -1 where not known; go on from weights that are there."""
+        _, first, inverse = np.unique(np.array(titles, np.str_), return_index=True, return_inverse=True)
+        for name, codes in track(list(labels.items()), "titles"):
+            known = codes >= 0
+            cells = inverse[known] * classes[name] + codes[known]
+            counts = np.bincount(cells, minlength=len(first) * classes[name]).reshape(len(first), classes[name])
+            start = self.models.get(name)
+            self.models[name] = NgramClasses.fit(
+                rows[first], counts.astype(np.float64), self.settings.strength, self.settings.steps, start
+            )
+        return self
+
+    def log_probabilities(self, titles: Sequence[str]) -> dict[str, Floats]:
+        """By attribute (titles, classes), natural logarithms."""
+        rows = self.rows(titles)
+        return {name: model.log_probabilities(rows) for name, model in self.models.items()}
+
+    def ngrams_to_json(self) -> str:
+        """The n-grams as text."""
+        return json.dumps([json.loads(one.to_json()) for one in self.counted], ensure_ascii=False)
+
+    def to_bytes(self) -> bytes:
+        """The weights as safetensors."""
+        weights = {f"{name}/weights": one.weights for name, one in self.models.items()}
+        return bytes(save(weights | {f"{name}/bias": one.bias for name, one in self.models.items()}))
+
+    @classmethod
+    def from_saved(cls, settings: AttributeSettings, ngrams: str, content: bytes) -> Self:
+        """Read what :meth:`ngrams_to_json` and :meth:`to_bytes` gave. DataError, KeyError or ValueError: damaged."""
+        model = cls(settings)
+        model.counted = [Ngrams.from_json(json.dumps(one)) for one in json.loads(ngrams)]
+        held = load(content)
+        names = [name.removesuffix("/bias") for name in held if name.endswith("/bias")]
+        model.models = {name: NgramClasses(held[f"{name}/weights"], held[f"{name}/bias"]) for name in names}
+        width = sum(len(one) for one in model.counted)
+        if any(len(one.weights) != width for one in model.models.values()):
+            raise ValueError(f"weights for other n-grams than the {width} that are there")
+        return model
