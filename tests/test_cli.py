@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 VERBS = ["demo", "simulate", "import", "check", "doctor", "run", "report", "export", "clean", "forget"]
-PURCHASE_VERBS = ["train", "evaluate", "predict"]
+PURCHASE_VERBS = ["train", "evaluate", "explain", "predict"]
 
 
 def danggol(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -276,6 +276,30 @@ def purchase_modalities(
     return verbs.purchase_modalities(shop, until=until, seed=seed)
 
 
+@verb(purchase, "explain", "danggol purchase explain my-shop --customer 17850")
+def purchase_explain(
+    shop: ShopPath,
+    until: Annotated[
+        str | None,
+        typer.Option(help="The local day that parts training from test; with --customer, the day of the list."),
+    ] = None,
+    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model; trained anew if not said.")] = None,
+    customer: Annotated[
+        list[str] | None, typer.Option(help="Explain the list of this customer; may be repeated.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many products of a customer's list.")] = 10,
+    settings: SettingsFile = None,
+    set_: Set = None,
+    seed: Seed = 0,
+) -> Outcome:
+    """Say which features the purchase model goes by and how, or what a customer's list goes by."""
+    from danggol import verbs
+
+    return verbs.purchase_explain(
+        shop, until=until, model=model, customers=customer, top=top, settings=settings, pairs=set_ or [], seed=seed
+    )
+
+
 @verb(purchase, "predict", "danggol purchase predict my-shop --at 2011-12-09")
 def purchase_predict(
     shop: ShopPath,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from danggol.console import Outcome, Table
 from danggol.errors import UsageError
+from danggol.purchase_words import evaluation_words, importance_words, ranged, reason_words
 from danggol.shop import Shop
 
 if TYPE_CHECKING:
@@ -254,7 +255,7 @@ def demo(path: Path, *, market: str, seed: int, replace: bool) -> Outcome:
     times = {"simulate": round(simulated - began, 1), "run": round(ended - simulated, 1)}
     words = [
         f"Simulated {market_figures['tables']['events']:,} events in {times['simulate']:.0f} s.",
-        *_evaluation_words(figures.get("purchase evaluate", {})),
+        *evaluation_words(figures.get("purchase evaluate", {})),
         *_run_words(figures),
         f"Trained with quick settings; for the full ones: danggol run {path}",
     ]
@@ -292,7 +293,7 @@ def purchase_evaluate(
     from danggol.purchase import verbs
 
     figures = verbs.evaluate(Shop.open(path), until, days, _purchase_settings(settings, pairs), seed)
-    return Outcome(figures, [*_evaluation_words(figures), f"Written to purchase_metrics of {path}."])
+    return Outcome(figures, [*evaluation_words(figures), f"Written to purchase_metrics of {path}."])
 
 
 def purchase_predict(
@@ -319,6 +320,28 @@ def purchase_predict(
     return Outcome(figures, [words, f"They are in recommendations and purchase_scores of {path}."])
 
 
+def purchase_explain(
+    path: Path,
+    *,
+    until: str | None,
+    model: Path | None,
+    customers: Sequence[str] | None,
+    top: int,
+    settings: Path | None,
+    pairs: Sequence[str],
+    seed: int,
+) -> Outcome:
+    """Say what the purchase model goes by, or what some customers' lists go by."""
+    from danggol.purchase import verbs
+
+    chosen = _purchase_settings(settings, pairs)
+    figures = verbs.explain(Shop.open(path), until, model, customers, top, chosen, seed)
+    if customers:
+        return Outcome(figures, [*reason_words(figures["reasons"]), f"Written to purchase_reasons of {path}."])
+    said = importance_words(figures)
+    return Outcome(figures, [*said, f"Written to purchase_importance and purchase_dependence of {path}."])
+
+
 def purchase_modalities(path: Path, *, until: str | None, seed: int) -> Outcome:
     """Measure what each modality is worth, alone and beside the others."""
     from danggol.purchase.multimodal import verbs
@@ -330,45 +353,12 @@ def purchase_modalities(path: Path, *, until: str | None, seed: int) -> Outcome:
         f"AUC of {figures['showings']:,} showings from {figures['until'][:10]} on ({figures['bought']:,} bought): "
         f"{told['auc/joined'][0]:.3f} joined"
     )
-    rows = [[name, *(_ranged(told[f"{figure}/{name}"]) for figure in ("auc", "share", "without"))] for name in names]
+    rows = [[name, *(ranged(told[f"{figure}/{name}"]) for figure in ("auc", "share", "without"))] for name in names]
     table = Table(["modality", "alone", "Shapley share", "lost without"], rows, heading)
     return Outcome(figures, [table, f"Written to modality_worth of {path}; danggol report shows it."])
-
-
-def _ranged(told: Sequence[float]) -> str:
-    value, low, high = told
-    return f"{value:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def _purchase_settings(settings: Path | None, pairs: Sequence[str]) -> PurchaseSettings:
     from danggol.purchase.settings import PurchaseSettings
 
     return PurchaseSettings.load(settings, pairs)
-
-
-def _evaluation_words(figures: Mapping[str, Any]) -> list[str | Table]:
-    """A table of the models, best first, and one of ours by country."""
-    if "models" not in figures:
-        return []
-    models: dict[str, dict[str, float]] = figures["models"]
-    names = ("ndcg@10", "ndcg@10/new", "ndcg@10/repeat", "recall@10", "auc")
-    ranked = sorted(models, key=lambda model: -models[model].get("ndcg@10", 0.0))
-    rows = [[model, *(models[model].get(name) for name in names)] for model in ranked]
-    heading = (
-        f"{figures['customers']:,} customers who bought in the {figures['days']:g} days from {figures['from_day']}"
-    )
-    said: list[str | Table] = [Table(("model", *names), rows, heading)]
-    ours = models["danggol"]
-    known = {"ndcg@10/new", "ndcg@10/repeat"}
-    countries = [name for name in ours if name.startswith("ndcg@10/") and name not in known]
-    if countries:
-        by_country = [
-            [name.partition("/")[2].upper(), *(models[model].get(name) for model in ranked)] for name in countries
-        ]
-        said.append(Table(("ndcg@10", *ranked), by_country, "By country"))
-    differences = [
-        [name, *values, "ahead" if values[1] > 0 else "behind" if values[2] < 0 else "level"]
-        for name, values in figures["differences"].items()
-    ]
-    said.append(Table(("ours minus", "nDCG@10", "low", "high", "ours is"), differences, "Paired 95% intervals"))
-    return said

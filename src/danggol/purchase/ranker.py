@@ -194,6 +194,16 @@ class Ranker:
             order += _NETWORK_SHARE * standard(row, self.network.score(batch.values), count)
         return order, self.calibrator.predict(margin)
 
+    def probability(self, values: NDArray[np.float32]) -> Floats:
+        """Probability (rows,) of features (rows, features)."""
+        return self.calibrator.predict(self.classifier.predict(values, raw_score=True))
+
+    def contributions(self, values: NDArray[np.float32]) -> Floats:
+        """(rows, features + 1): what each feature adds to the log-odds of the probability; the last is what is left."""
+        found = self.calibrator.slope * np.asarray(self.classifier.predict(values, pred_contrib=True))
+        found[:, -1] += self.calibrator.intercept
+        return found
+
 
 def standard(row: Times, values: NDArray[Any], count: int) -> Floats:
     """Values less their row's mean, over its standard deviation."""

@@ -1,4 +1,4 @@
-"""What the command line does: train, evaluate, predict; each writes its tables or files and returns figures."""
+"""What the command line does: train, evaluate, explain, predict; each writes tables or files and returns figures."""
 
 from __future__ import annotations
 
@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
 from danggol.errors import DataError, UsageError
 from danggol.purchase.evaluate import Evaluation, default_cut
 from danggol.purchase.evaluate import evaluate as measure
+from danggol.purchase.explain import HeldOut, dependence, drawn, reasons
 from danggol.purchase.model import Asked, Prediction, PurchaseModel, When, ask
-from danggol.purchase.samples import as_datetime, moment, query, read, span
+from danggol.purchase.samples import DAY, Purchases, as_datetime, moment, query, read, span
 from danggol.purchase.settings import PurchaseSettings
 
 if TYPE_CHECKING:
     from danggol.shop import Run, Shop
 
 _MODEL = Path("models", "purchase")
+_EXPLAINED, _MAIN = 200, 6
+"""Customers, drawn at random, on whom the model is explained; features whose partial dependence is told."""
 
 
 def train(
@@ -127,11 +131,7 @@ def predict(
         learnt = model
     elif model is not None:
         learnt = PurchaseModel.load(model)
-        if now is not None and learnt.until is not None and learnt.until > now:
-            raise DataError(
-                f"the model was trained on rows up to {as_datetime(learnt.until):%Y-%m-%d %H:%M} UTC, after the moment "
-                "of the prediction; predict later, or train with an earlier --until"
-            )
+        _refuse_later(learnt, now)
     else:
         learnt = PurchaseModel(**_with_seed(settings, seed)).learn(purchases, now)
     prediction = Prediction(learnt, purchases, now, undated=now is None or now > span(shop)[1])
@@ -146,6 +146,91 @@ def predict(
         **counts,
         **_cost(began),
     }
+
+
+def explain(
+    shop: Shop,
+    until: When = None,
+    model: str | Path | None = None,
+    customers: Sequence[str] | None = None,
+    top: int = 10,
+    settings: PurchaseSettings | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What the model goes by, measured on purchases after ``until``; or, with ``customers``, what their lists go by.
+
+    Writes ``purchase_importance`` and ``purchase_dependence``; with customers ``purchase_reasons``, where other
+    customers' rows stay. Trained anew on rows before ``until`` where no model is given.
+    """
+    began, now = time.perf_counter(), moment(shop, until)
+    learnt = None if model is None else PurchaseModel.load(model)
+    chosen = PurchaseSettings.of(_with_seed(settings, seed)) if learnt is None else learnt.settings
+    if now is None and customers is None:
+        first, last = span(shop)
+        now = default_cut(shop, first, last, chosen.horizon_days) if learnt is None else learnt.until
+    if learnt is not None:
+        _refuse_later(learnt, now)
+    end = None if customers is not None or now is None else now + round(chosen.horizon_days * DAY)
+    purchases = read(shop, now if end is None else end)
+    past = purchases if now is None else purchases.before(now)
+    learnt = learnt or PurchaseModel(**chosen.model_dump()).learn(past, now)
+    prediction = Prediction(learnt, past, now, undated=end is None and (now is None or now > span(shop)[1]))
+    with shop.run("purchase explain", settings=chosen.model_dump(), seed=seed) as run:
+        if customers is None:
+            found = _explained(prediction, purchases, run, seed)
+        else:
+            found = _reasoned(shop, prediction, customers, top, run)
+    day = as_datetime(prediction.at).astimezone(ZoneInfo(shop.config.timezone)).date().isoformat()
+    return {"until": as_datetime(prediction.at).isoformat(), "from_day": day, **found, **_cost(began)}
+
+
+def _explained(prediction: Prediction, purchases: Purchases, run: Run, seed: int) -> dict[str, Any]:
+    """Measure and write what the lists need, and how the probability moves with what they need most."""
+    held = HeldOut(prediction, purchases, _EXPLAINED, seed)
+    until, as_of = (pl.lit(as_datetime(at)) for at in (prediction.at, purchases.last))
+    horizon = float(prediction.settings.horizon_days)
+    needed = held.importance(seed)
+    run.write("purchase_importance", needed.with_columns(until=until, as_of=as_of, horizon_days=pl.lit(horizon)))
+    main = needed.filter(pl.col("kind") == "feature")["name"].head(_MAIN).to_list()
+    known = np.flatnonzero(prediction.moment.history.order_count > 0)
+    moved = dependence(prediction, drawn(known, _EXPLAINED, seed), main)
+    run.write("purchase_dependence", moved.with_columns(until=until, as_of=as_of))
+    return {
+        "customers": len(held.batch.customers),
+        "ndcg@10": list(held.score().values()),
+        "importance": {
+            f"{row['kind']}/{row['name']}": [row["value"], row["low"], row["high"]]
+            for row in needed.iter_rows(named=True)
+        },
+        "dependence": {
+            name: moved.filter(pl.col("feature") == name).select("value", "probability").rows() for name in main
+        },
+    }
+
+
+def _reasoned(shop: Shop, prediction: Prediction, customers: Sequence[str], top: int, run: Run) -> dict[str, Any]:
+    """Write what each product of the customers' lists owes to each family of features."""
+    asked = ask(prediction.purchases, customers)
+    if asked.strangers:
+        raise DataError(f"the shop knows no customer {asked.strangers[0]}; see customers and events for the ids")
+    found = reasons(prediction, asked.codes, top)
+    at, as_of = pl.lit(as_datetime(prediction.at)), pl.lit(as_datetime(prediction.as_of))
+    if shop.has("purchase_reasons"):
+        others = shop.read("purchase_reasons").filter(~pl.col("customer_id").is_in(list(customers)))
+        run.write("purchase_reasons", others)
+        run.append("purchase_reasons", found.with_columns(at=at, as_of=as_of))
+    else:
+        run.write("purchase_reasons", found.with_columns(at=at, as_of=as_of))
+    return {"customers": len(asked.codes), "reasons": found.rows(named=True)}
+
+
+def _refuse_later(model: PurchaseModel, now: int | None) -> None:
+    """DataError where a model has learnt from rows at or after the moment."""
+    if now is not None and model.until is not None and model.until > now:
+        raise DataError(
+            f"the model was trained on rows up to {as_datetime(model.until):%Y-%m-%d %H:%M} UTC, after the moment "
+            "of the prediction; predict later, or train with an earlier --until"
+        )
 
 
 def _write(
