@@ -123,3 +123,15 @@ def test_a_shop_without_views_or_looks_still_has_tastes() -> None:
     tastes = Tastes.learn(bare, {"colour": colour}, PLANS, np.arange(ROWS // 2))
     found = tastes.of(bare, {"colour": colour}, PLANS)[ROWS // 2 :, PLACE["colour:person"]]
     assert np.corrcoef(found, effect[ROWS // 2 :])[0, 1] > 0.4
+
+
+def test_what_learning_made_is_used_only_where_it_is_of_the_same_showings() -> None:
+    seen, colour, _ = made(person=0.8, rising=1.0)
+    other = {"colour": np.roll(colour, 1)}
+    tastes, again = (Tastes.learn(seen, {"colour": colour}, PLANS, np.arange(ROWS)) for _ in range(2))
+    assert tastes.variance == again.variance
+    first = tastes.of(seen, {"colour": colour.copy()}, PLANS)
+    assert np.array_equal(first, tastes.of(seen, {"colour": colour}, PLANS)), "made anew"
+    unlike = again.of(seen, other, PLANS)
+    assert not np.array_equal(unlike, first)
+    assert np.array_equal(unlike, again.of(seen, other, PLANS))

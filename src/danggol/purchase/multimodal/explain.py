@@ -157,19 +157,12 @@ class _Network:
 
     def words(self) -> list[list[tuple[str, float]]]:
         """Subwords and their contributions."""
-        values, data = self.of("text"), self.reading.data
+        values = self.of("text")
         if not values.shape[1]:
             return [[] for _ in range(len(self.reading))]
-        ids = data.text[data.listing[self.reading.rows]]
-        vocabulary = data.words.vocabulary
-        return [
-            [
-                (word, float(value))
-                for word, value, one in zip(vocabulary.words(row.tolist()), values[n], row, strict=True)
-                if one
-            ]
-            for n, row in enumerate(ids)
-        ]
+        # words come first; what is behind the title's end has none
+        read = self.reading.data.subwords(self.reading.rows)
+        return [list(zip(words, told.tolist(), strict=False)) for words, told in zip(read, values, strict=True)]
 
     def attention(self) -> dict[str, Floats]:
         """Share of the last layer's attention by modality, all heads alike; the rest goes to [CLS] itself."""

@@ -33,8 +33,9 @@ MODALITIES = ("text", "image", "events", "offer", "behaviour", "customer")
 PERSON = ("events", "behaviour", "customer")
 """What the person's tower sees; the listing's sees the others."""
 Batch = dict[str, Tensor]
-"""``text`` (rows, tokens) ids; ``image`` (rows, regions, pixels); ``events`` (rows, events, channels) of ids;
-``offer``, ``behaviour``, ``customer``, ``tastes`` (rows, features), nan where missing. A modality may be absent."""
+"""``text`` (rows, tokens) ids, or (rows, tokens, states) of a frozen encoder; ``image`` (rows, regions, pixels or
+states); ``events`` (rows, events, channels) of ids; ``offer``, ``behaviour``, ``customer``, ``tastes`` (rows,
+features), nan where missing. A modality may be absent."""
 TARGETS = ("bought", "viewed", "dwell")
 """What the network foretells: log-odds, log-odds, and log seconds in standard deviations."""
 
@@ -58,6 +59,8 @@ class Shape(Settings):
     text_tokens: int = 0
     regions: int = 0
     pixels: int = 0
+    text_states: int = Field(default=0, description="numbers of a text token of a frozen encoder; 0: own subwords")
+    image_states: int = Field(default=0, description="numbers of a region of a frozen encoder; 0: own pixels")
     events: int = 0
     event_sizes: list[int] = Field(default_factory=list, description="number of ids of each channel of an event")
     offer: int = 0
@@ -117,10 +120,18 @@ class Tokens(nn.Module):
         self.shape, width = shape, settings.width
         self.kind = nn.Embedding(len(MODALITIES), width)
         if shape.text_tokens:
-            self.words = nn.Embedding(shape.vocabulary, width, padding_idx=0)
+            self.words = (
+                _projection(shape.text_states, width)
+                if shape.text_states
+                else nn.Embedding(shape.vocabulary, width, padding_idx=0)
+            )
             self.text_place = nn.Parameter(torch.randn(shape.text_tokens, width) * 0.02)
         if shape.regions:
-            self.region = nn.Sequential(nn.Linear(shape.pixels, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+            self.region = (
+                _projection(shape.image_states, width)
+                if shape.image_states
+                else nn.Sequential(nn.Linear(shape.pixels, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+            )
             self.image_place = nn.Parameter(torch.randn(shape.regions, width) * 0.02)
         if shape.events:
             self.channels = nn.ModuleList([nn.Embedding(size, width, padding_idx=0) for size in shape.event_sizes])
@@ -159,11 +170,14 @@ class Tokens(nn.Module):
         return summed + self.taste_place, told > 0
 
     def _text(self, ids: Tensor) -> tuple[Tensor, Tensor]:
+        if self.shape.text_states:
+            there = ~torch.isnan(ids).any(dim=2)
+            return self.words(torch.nan_to_num(ids.float())) + self.text_place[: ids.shape[1]], there
         return self.words(ids) + self.text_place[: ids.shape[1]], ids != 0
 
     def _image(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         there = ~torch.isnan(pixels).any(dim=2)
-        return self.region(torch.nan_to_num(pixels)) + self.image_place, there
+        return self.region(torch.nan_to_num(pixels.float())) + self.image_place, there
 
     def _events(self, ids: Tensor) -> tuple[Tensor, Tensor]:
         tokens = self.event_place[: ids.shape[1]].expand(ids.shape[0], -1, -1)
@@ -223,13 +237,22 @@ class Tower(nn.Module):
 
     def read(self, tokens: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
         """The [CLS] (rows, width), and what it attended to in the last layer (rows, heads, 1 + tokens)."""
+        states, attention = self._through(tokens, there, 1)
+        return states[:, 0], attention[:, :, 0]
+
+    def states(self, tokens: Tensor, there: Tensor) -> Tensor:
+        """[CLS] and every token after the last layer (rows, 1 + tokens, width)."""
+        return self._through(tokens, there, None)[0]
+
+    def _through(self, tokens: Tensor, there: Tensor, asked: int | None) -> tuple[Tensor, Tensor]:
+        """The first ``asked`` tokens after the last layer, [CLS] first, and what they attended to in it."""
         rows = tokens.shape[0]
         tokens = torch.cat([self.cls.expand(rows, 1, -1), tokens], dim=1)
         hidden = torch.cat([there.new_zeros(rows, 1), ~there], dim=1)
         attention = tokens.new_zeros(0)
         for nth, block in enumerate(self.blocks):
-            tokens, attention = block(tokens, hidden, 1 if nth == len(self.blocks) - 1 else None)
-        return self.norm(tokens[:, 0]), attention[:, :, 0]
+            tokens, attention = block(tokens, hidden, asked if nth == len(self.blocks) - 1 else None)
+        return self.norm(tokens), attention
 
 
 class Fusion(nn.Module):
@@ -317,6 +340,11 @@ class Fusion(nn.Module):
         drawn &= ~drawn.all(dim=1, keepdim=True)
         hidden[:, [MODALITIES.index(name) for name in shown]] = drawn.to(hidden.device)
         return hidden
+
+
+def _projection(states: int, width: int) -> nn.Sequential:
+    """States of a frozen encoder, set to one scale, to the network's width."""
+    return nn.Sequential(nn.LayerNorm(states), nn.Linear(states, width))
 
 
 def _rows(batch: Batch) -> int:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -12,7 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from danggol.encoders.image import Patches, read_regions
-from danggol.encoders.text import UNKNOWN, Vocabulary
+from danggol.encoders.text import PAD, UNKNOWN, Vocabulary
+from danggol.purchase.multimodal.frozen import OWN, States, image_states, text_states
 from danggol.purchase.multimodal.fusion import Batch, Shape
 from danggol.purchase.multimodal.kinds import Kinds
 from danggol.purchase.multimodal.showings import BEHAVIOUR, CUSTOMER, OFFER, Showings, showings
@@ -62,6 +64,11 @@ class Inputs:
     """(rows,) code of each kind that words tell; 0 is unknown"""
     image_kinds: dict[str, Ints]
     """(rows,) code of each kind that the picture tells"""
+    states: dict[str, States] = field(default_factory=dict)
+    """of ``text`` and ``image`` where a frozen encoder reads them: (listings, tokens, numbers), (pictures, regions,
+    numbers), nan where there is none; in the place of ``text`` and ``regions`` for the network"""
+    pieces: list[list[str]] = field(default_factory=list)
+    """of each listing: the subwords of a frozen encoder"""
 
     def __len__(self) -> int:
         return len(self.showings)
@@ -73,10 +80,12 @@ class Inputs:
 
     def shape(self) -> Shape:
         """The sizes that the network needs."""
+        sizes = {f"{name}_states": states.shape[2] for name, states in self.states.items()}
         return Shape(
+            **sizes,
             vocabulary=len(self.words.vocabulary),
-            text_tokens=self.text.shape[1],
-            regions=self.regions.shape[1],
+            text_tokens=self.token_rows("text").shape[1],
+            regions=self.token_rows("image").shape[1],
             pixels=self.regions.shape[2],
             events=self.events.shape[1],
             event_sizes=[4, len(self.words.categories) + 2, len(self.words.brands) + 2, len(_GAPS) + 2, 9],
@@ -92,12 +101,23 @@ class Inputs:
         known[self.words.title] = np.arange(1, len(self.words.title) + 1)
         return {"title": known[self.text][self.listing]} | self.text_kinds | self.image_kinds
 
+    def token_rows(self, name: str) -> NDArray[Any]:
+        """What the network reads of each listing's ``text`` or of each picture (``image``)."""
+        own: NDArray[Any] = self.text if name == "text" else self.regions
+        return self.states.get(name, own)
+
+    def subwords(self, rows: Ints) -> list[list[str]]:
+        """The subwords of each row's title that the network reads, in order."""
+        if "text" in self.states:
+            return [self.pieces[place] for place in self.listing[rows]]
+        return [self.words.vocabulary.words(ids[ids != PAD].tolist()) for ids in self.text[self.listing[rows]]]
+
     def batch(self, rows: Ints) -> Batch:
         """The rows as tensors."""
         seen = self.showings
         return {
-            "text": torch.from_numpy(self.text[self.listing[rows]]),
-            "image": torch.from_numpy(self.regions[self.picture[rows]]),
+            "text": torch.from_numpy(self.token_rows("text")[self.listing[rows]]),
+            "image": torch.from_numpy(self.token_rows("image")[self.picture[rows]]),
             "events": torch.from_numpy(self.events[rows]),
             "offer": torch.from_numpy(seen.offer[rows]),
             "behaviour": torch.from_numpy(seen.behaviour[rows]),
@@ -105,11 +125,21 @@ class Inputs:
         }
 
 
-def inputs(shop: Shop, until: int | None = None, words: Words | None = None, before: int | None = None) -> Inputs:
-    """The showings of a shop before ``until``; words are learnt from listings known before ``before`` if not given."""
+def inputs(
+    shop: Shop,
+    until: int | None = None,
+    words: Words | None = None,
+    before: int | None = None,
+    text: str = OWN,
+    image: str = OWN,
+) -> Inputs:
+    """The showings of a shop before ``until``; words are learnt from listings known before ``before`` if not given.
+
+    ``text`` and ``image``: ``hf:NAME`` reads titles or pictures by a frozen encoder, kept in the shop's cache.
+    """
     seen = showings(shop, until)
     listings = shop.sql(query("titles"))
-    regions, picture = _pictures(shop, seen)
+    regions, picture, paths = _pictures(shop, seen)
     if words is None:
         known = END if before is None else before
         early = listings.filter(pl.col("listed").is_null() | (pl.col("listed") < known))
@@ -127,16 +157,21 @@ def inputs(shop: Shop, until: int | None = None, words: Words | None = None, bef
     joined = seen.frame.join(places, on="product_id", how="left", maintain_order="left")
     listing = joined["place"].fill_null(len(listings)).to_numpy().astype(np.int64)
     of_listings = {name: np.append(codes, 0) for name, codes in words.kinds.of_listings(listings).items()}
+    titles: list[str | None] = [*listings["title"].to_list(), None]
+    read = text_states(text, titles, TEXT_TOKENS, shop.path / "cache")
+    looked = image_states(image, [*paths, None], Patches().grid, shop.path / "cache")
     return Inputs(
         showings=_countries_coded(seen, words.countries),
         words=words,
-        text=words.vocabulary.encode([*listings["title"].to_list(), None], TEXT_TOKENS),
+        text=words.vocabulary.encode(titles, TEXT_TOKENS),
         listing=listing,
         regions=regions,
         picture=picture,
         events=_events(shop, seen, listings, words, until),
         text_kinds={name: codes[listing] for name, codes in of_listings.items()},
         image_kinds={name: codes[picture] for name, codes in words.kinds.of_pictures(regions).items()},
+        states=({} if read is None else {"text": read[0]}) | ({} if looked is None else {"image": looked}),
+        pieces=[] if read is None else read[1],
     )
 
 
@@ -158,8 +193,8 @@ def _countries_coded(seen: Showings, countries: list[str]) -> Showings:
     return replace(seen, customer=customer)
 
 
-def _pictures(shop: Shop, seen: Showings) -> tuple[NDArray[np.float32], Ints]:
-    """Regions of the pictures shown, the listing's first picture where the log does not say which."""
+def _pictures(shop: Shop, seen: Showings) -> tuple[NDArray[np.float32], Ints, list[Path]]:
+    """Regions of the pictures shown, the listing's first picture where the log does not say which; and their files."""
     patches = Patches()
     first = shop.sql(query("images")) if shop.has("product_images") else None
     rows = seen.frame.select("product_id", path="image_shown")
@@ -168,11 +203,12 @@ def _pictures(shop: Shop, seen: Showings) -> tuple[NDArray[np.float32], Ints]:
         rows = rows.select(path=pl.coalesce("path", "image"))
     paths = rows["path"].drop_nulls().unique().sort()
     local = [path for path in paths.to_list() if "://" not in path]
-    found, _ = read_regions([shop.resolve(path) for path in local], patches, shop.path / "cache")
+    files = [shop.resolve(path) for path in local]
+    found, _ = read_regions(files, patches, shop.path / "cache")
     nothing = np.full((1, patches.regions, patches.pixels), np.nan, np.float32)
     code = {path: place for place, path in enumerate(local)}
     picture = rows["path"].replace_strict(code, default=len(local), return_dtype=pl.Int64).fill_null(len(local))
-    return np.concatenate([found, nothing]), picture.to_numpy().astype(np.int64)
+    return np.concatenate([found, nothing]), picture.to_numpy().astype(np.int64), files
 
 
 def _events(shop: Shop, seen: Showings, listings: pl.DataFrame, words: Words, until: int | None) -> Ints:

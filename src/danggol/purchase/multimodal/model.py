@@ -24,6 +24,7 @@ from torch import nn
 from danggol.errors import DataError, UsageError
 from danggol.metrics import auc
 from danggol.progress import stage
+from danggol.purchase.multimodal.frozen import OWN
 from danggol.purchase.multimodal.fusion import Batch, Fusion, FusionSettings, Numbers, Shape
 from danggol.purchase.multimodal.inputs import Inputs, Ints, Words, inputs
 from danggol.purchase.multimodal.showings import Array
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float64]
 _CHUNK = 2048
+_ENCODER = "^(own|hf:.+)$"
 _PRIOR = 50.0
 """Bought rows that the prior of the learners' weights counts as."""
 _AUXILIARY = 0.3
@@ -52,6 +54,18 @@ class MultimodalSettings(Settings):
     network: FusionSettings = FusionSettings()
     trees: TreeSettings = TreeSettings()
     schedule: Schedule = Schedule(epochs=3, batch_size=512, learning_rate=2e-3, patience=2)
+    text: str = Field(
+        default=OWN, pattern=_ENCODER, description="what reads titles for the network: own subwords, or hf:NAME"
+    )
+    image: str = Field(
+        default=OWN, pattern=_ENCODER, description="what reads pictures for the network: own regions, or hf:NAME"
+    )
+    pretraining_epochs: int = Field(
+        default=0,
+        ge=0,
+        le=1000,
+        description="passes of the network over titles and pictures without labels, beforehand",
+    )
     only: tuple[str, ...] = Field(default=MODALITIES, description="modalities that are looked at")
     quiet_rows: float = Field(default=30, gt=0, description="showings not bought that are learnt from, for each bought")
     network_rows: int = Field(default=60_000, ge=100, description="rows that the network learns from, at most")
@@ -109,7 +123,7 @@ class MultimodalModel:
     def fit(self, shop: Shop, until: When = None, checkpoint: Path | None = None) -> Self:
         """Learn from the showings before ``until``. DataError: no impressions are logged, or too few were bought."""
         at = moment(shop, until)
-        return self.learn(inputs(shop, at, before=at), checkpoint)
+        return self.learn(self._inputs(shop, at, None, before=at), checkpoint)
 
     def learn(self, data: Inputs, checkpoint: Path | None = None) -> Self:
         """Learn from inputs that were made already; every row of them may be learnt from."""
@@ -147,7 +161,7 @@ class MultimodalModel:
         are added to this model's, and the network goes on from its weights at a third of the learning rate.
         """
         at = moment(shop, until)
-        return self.tuned(inputs(shop, at, self._words(), before=at), checkpoint)
+        return self.tuned(self._inputs(shop, at, self._words(), before=at), checkpoint)
 
     def tuned(self, data: Inputs, checkpoint: Path | None = None) -> Self:
         """:meth:`finetune` on inputs that were made already, with this model's words."""
@@ -201,7 +215,10 @@ class MultimodalModel:
 
     def inputs(self, shop: Shop, until: When = None) -> Inputs:
         """A shop's showings before ``until``, coded with this model's words."""
-        return inputs(shop, moment(shop, until), self._words())
+        return self._inputs(shop, moment(shop, until), self._words())
+
+    def _inputs(self, shop: Shop, until: int | None, words: Words | None, before: int | None = None) -> Inputs:
+        return inputs(shop, until, words, before, self.settings.text, self.settings.image)
 
     def _learn_trees(self, reading: Reading, first: Reading, judged: Reading) -> Floats:
         """Choose the number of trees on the last rows, give their log-odds, and learn again from all."""
@@ -230,6 +247,7 @@ class MultimodalModel:
         if self._foreign is not None and self._foreign.network is not None:
             network.load_state_dict(self._foreign.network.state_dict())
         else:
+            self._pretrain(network, first.data, checkpoint)
             _set_edges(network, first)
             rate = (float(first.label.sum()) + 0.5) / (len(first) + 1)
             network.base.data[0] = math.log(rate / (1 - rate))
@@ -244,6 +262,13 @@ class MultimodalModel:
 
         kept = None if checkpoint is None else Checkpoint(checkpoint, self._key(first))
         train(network, loss, len(first), chosen.schedule, score=score, checkpoint=kept, name="fusion")
+
+    def _pretrain(self, network: Fusion, data: Inputs, checkpoint: Path | None) -> None:
+        from danggol.purchase.multimodal.pretrain import pretrain
+
+        if self.settings.pretraining_epochs:
+            folder = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-pretraining")
+            pretrain(network, data, self.settings.pretraining_epochs, self.settings.schedule, folder)
 
     def _network_odds(self, reading: Reading, hide: Sequence[str] = ()) -> Floats:
         assert self.network is not None
