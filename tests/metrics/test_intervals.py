@@ -22,6 +22,7 @@ from danggol.metrics import (
     nadeau_bengio,
     paired_bootstrap,
 )
+from danggol.metrics.intervals import bootstrap_figures
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30)
 
@@ -241,3 +242,12 @@ def test_nadeau_bengio_is_wider_than_the_naive_t_interval(folds, train, test):
 def test_folds_without_spread():
     assert nadeau_bengio([0.5, 0.5], 90, 10) == Interval(0.5, 0.5, 0.5, 0.0)
     assert nadeau_bengio([0.0, 0.0], 90, 10).p == 1.0
+
+
+def test_several_figures_share_their_draws_and_are_those_of_each_alone():
+    rng = np.random.default_rng(0)
+    values, groups = rng.normal(size=(60, 3)), np.repeat(np.arange(20), 3)
+    alone = [mean_of_weights(column) for column in values.T]
+    found = bootstrap_figures(lambda w: np.stack([one(w) for one in alone], axis=1), groups, 3, draws=80, seed=2)
+    assert found == [bootstrap_rows(one, groups, draws=80, seed=2) for one in alone]
+    assert all(isnan(one.low) for one in bootstrap_figures(lambda w: w, [], 2))

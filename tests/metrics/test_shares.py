@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from danggol.errors import UsageError
-from danggol.metrics import auc_of_weights, modality_shares, shapley, subsets
+from danggol.metrics import auc_of_weights, bootstrap_rows, modality_shares, shapley, subsets
 
 PARTS = ("text", "image", "offer")
 
@@ -52,3 +52,26 @@ def test_a_subset_that_is_missing_is_named() -> None:
     worth = {one: 0.0 for one in subsets(PARTS) if one != {"text", "offer"}}
     with pytest.raises(UsageError, match="7 subsets of 3 parts are given; Shapley shares need all 8"):
         shapley(worth)
+
+
+def test_each_subset_is_told_once_a_chunk_of_draws_and_the_figures_stay() -> None:
+    rng = np.random.default_rng(3)
+    signal = {part: rng.normal(size=400) for part in PARTS}
+    bought = rng.random(400) < 1 / (1 + np.exp(1 - 1.2 * signal["text"] - 0.6 * signal["image"]))
+    scores = {one: sum((signal[part] for part in one), np.zeros(400)) for one in subsets(PARTS)}
+    plain = {one: auc_of_weights(score, bought) for one, score in scores.items()}
+    calls: list[int] = []
+
+    def watched(weights: np.ndarray) -> np.ndarray:
+        calls.append(len(weights))
+        return plain[frozenset()](weights)
+
+    found = modality_shares(plain | {frozenset(): watched}, np.arange(400) // 4, draws=50)
+    assert calls == [50, 1]
+    groups, everything = np.arange(400) // 4, frozenset(PARTS)
+    gain = bootstrap_rows(lambda w: plain[everything](w) - plain[everything - {"text"}](w), groups, draws=50)
+    both = ((found.without["text"], gain), (found.joined, bootstrap_rows(
+        lambda w: plain[everything](w) - plain[frozenset()](w), groups, draws=50
+    )))  # fmt: skip
+    for one, other in both:
+        assert (one.value, one.low, one.high) == pytest.approx((other.value, other.low, other.high), abs=1e-12)

@@ -22,7 +22,7 @@ from scipy.special import stdtr, stdtrit
 from danggol.errors import DataError, UsageError
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""From row weights (draws, rows) to one value per draw (draws,)."""
+"""From row weights (draws, rows) to one value per draw (draws,), or to several (draws, figures)."""
 
 _CELLS = 4_000_000  # numbers of a chunk of weights: 32 MB of float64
 
@@ -104,16 +104,24 @@ def bootstrap_rows(
     statistics under the same weights: ``lambda w: ours(w) - theirs(w)``. The estimate has all weights 1; draws in which
     the statistic is nan (one class only) are left out. Memory stays bounded: weights are made in chunks of about 32 MB.
     """
+    return bootstrap_figures(lambda weights: statistic(weights)[:, None], groups, 1, draws, seed, level)[0]
+
+
+def bootstrap_figures(
+    statistic: Statistic, groups: ArrayLike, figures: int, draws: int = 1000, seed: int = 0, level: float = 0.95
+) -> list[Interval]:
+    """:func:`bootstrap_rows` of several figures under the same draws; ``statistic`` returns (draws, figures)."""
     _check(draws, level)
     names = np.asarray(groups)
     if names.ndim != 1:
         raise UsageError(f"groups must have 1 dimension (rows,), got {names.ndim}")
     if len(names) == 0:
-        return Interval(np.nan, np.nan, np.nan)
+        return [Interval(np.nan, np.nan, np.nan)] * figures
     codes = np.unique(names, return_inverse=True)[1].reshape(-1)
     rng = np.random.default_rng(seed)
-    found = [statistic(counts[:, codes]) for counts in _counts(rng, int(codes.max()) + 1, draws, len(codes))]
-    return _percentile(float(statistic(np.ones((1, len(codes))))[0]), np.concatenate(found), level)
+    chunks = [statistic(counts[:, codes]) for counts in _counts(rng, int(codes.max()) + 1, draws, len(codes))]
+    value, found = statistic(np.ones((1, len(codes))))[0], np.concatenate(chunks)
+    return [_percentile(float(value[nth]), found[:, nth], level) for nth in range(figures)]
 
 
 def mean_of_weights(values: ArrayLike) -> Statistic:

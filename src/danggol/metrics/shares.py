@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 from itertools import combinations
 from math import factorial
 
@@ -21,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from danggol.errors import UsageError
-from danggol.metrics.intervals import Interval, Statistic, bootstrap_rows
+from danggol.metrics.intervals import Interval, Statistic, bootstrap_figures
 
 Part = frozenset[str]
 
@@ -73,8 +72,12 @@ def modality_shares(
     for row, weights in enumerate(wanted):
         for one, weight in weights.items():
             mixed[row, place[one]] += weight
-    told = _Table([worth[one] for one in order])
-    found = [bootstrap_rows(told.mixed(row), groups, draws, seed, level) for row in mixed]
+
+    def told(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        values = np.stack([worth[one](weights) for one in order], axis=1)
+        return np.stack([values @ row for row in mixed], axis=1)
+
+    found = bootstrap_figures(told, groups, len(mixed), draws, seed, level)
     size = len(parts)
     return Shares(
         share=dict(zip(parts, found[:size], strict=True)),
@@ -82,25 +85,6 @@ def modality_shares(
         without=dict(zip(parts, found[2 * size : 3 * size], strict=True)),
         joined=found[-1],
     )
-
-
-class _Table:
-    """The values of all subsets under some weights, computed once though several figures are made of them."""
-
-    def __init__(self, statistics: list[Statistic]) -> None:
-        self._statistics = statistics
-        self._known: dict[bytes, NDArray[np.float64]] = {}
-
-    def values(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """(draws, subsets)."""
-        key = blake2b(weights.tobytes()).digest()
-        if key not in self._known:
-            self._known[key] = np.stack([one(weights) for one in self._statistics], axis=1)
-        return self._known[key]
-
-    def mixed(self, row: NDArray[np.float64]) -> Statistic:
-        """A linear combination of the subsets' values."""
-        return lambda weights: np.asarray(self.values(weights) @ row)
 
 
 def _parts(worth: Mapping[Part, object]) -> tuple[str, ...]:
