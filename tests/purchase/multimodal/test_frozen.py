@@ -1,17 +1,21 @@
 """The cross-modal model with titles and pictures read by a frozen encoder, in the place of its own tokens."""
 
 import runpy
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from PIL import Image
 
 from danggol.errors import UsageError
 from danggol.purchase.multimodal.explain import explain
 from danggol.purchase.multimodal.frozen import image_states, text_states
-from danggol.purchase.multimodal.inputs import Inputs
+from danggol.purchase.multimodal.inputs import Inputs, inputs
 from danggol.purchase.multimodal.model import MultimodalModel, MultimodalSettings
+from danggol.shop import Shop
 
 from .test_model import made, reached, settings
 
@@ -25,8 +29,6 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def frozen(data: Inputs, name: str, folder: Path) -> Inputs:
     """The same showings: good titles are of wool, bright pictures are white."""
-    from dataclasses import replace
-
     bright = data.regions[:-1].mean(axis=(1, 2)) > 0
     good = np.zeros(len(data.text), bool)
     good[data.listing] = data.text_kinds["goodness"] == 1
@@ -63,6 +65,30 @@ def test_frozen_titles_and_pictures_are_pretrained_by_contrast_alone(clip: str, 
     data = frozen(made(text=1.0, rows=400), clip, tmp_path)
     chosen = settings(learners="network", text=clip, image=clip, pretraining_epochs=2)
     assert np.isfinite(MultimodalModel(chosen).learn(data).predict(data)).all()
+
+
+def test_a_shop_is_read_by_the_encoders_that_the_settings_name(clip: str, tmp_path: Path) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    (shop.path / "images").mkdir(exist_ok=True)
+    Image.new("RGB", (32, 32), (250, 0, 0)).save(shop.path / "images" / "red.png")
+    shown = {
+        "event_id": ["a", "b"],
+        "ts": [datetime(2024, 1, 1, 10, minute, tzinfo=UTC) for minute in (0, 1)],
+        "kind": "impression",
+        "session_id": "s",
+        "product_id": ["P1", "P2"],
+        "image_shown": ["images/red.png", None],
+    }
+    shop.write("events", pl.DataFrame(shown))
+    shop.write("products", pl.DataFrame({"product_id": ["P1", "P2"], "title": ["빨간 가방", None]}))
+    data = inputs(shop, text=clip, image=clip)
+    batch = data.batch(np.arange(2))
+    assert batch["text"].shape[2] == batch["image"].shape[2] == 16
+    assert [int(one) for one in (~batch["text"].isnan().any(dim=2)).sum(dim=1)] == [4, 0]
+    assert [int(one) for one in (~batch["image"].isnan().any(dim=2)).sum(dim=1)] == [9, 0]
+    assert data.subwords(np.arange(2)) == [["[CLS]", "빨간", "가방", "[SEP]"], []]
+    assert data.shape().text_states == data.shape().image_states == 16
+    assert inputs(shop).shape().text_states == 0
 
 
 def test_another_name_is_refused() -> None:
