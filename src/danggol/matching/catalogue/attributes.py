@@ -53,6 +53,8 @@ class AttributeModel:
         self.prior: dict[str, list[float]] = {}
         self.pools: dict[str, dict[str, Pool]] = {}
         """by attribute, by ``title``, ``picture`` and ``title+picture``"""
+        self.held_out: dict[str, dict[str, tuple[Floats, Codes]]] = {}
+        """after learning, by attribute and what was read: joined log-probabilities of held-out listings, and classes"""
         self.titles: TitleModel | None = None
         self.pictures: PictureEncoder | None = None
 
@@ -75,7 +77,9 @@ class AttributeModel:
         }
         if self.titles is None and self.pictures is None:
             raise DataError(f"fewer than {_FEWEST} listings have a title or a picture; give more listings")
-        self.pools = {name: self._pools(name, said, codes[name]) for name in self.values}
+        self.pools, self.held_out = {}, {}
+        for name in self.values:
+            self._join(name, said, codes[name])
         return self
 
     def _coded(self, labels: pl.DataFrame) -> dict[str, Codes]:
@@ -155,18 +159,18 @@ class AttributeModel:
         rows = counted.transform(items.titles)
         return csr_matrix((np.ones_like(rows.data), rows.indices, rows.indptr), rows.shape)
 
-    def _pools(self, name: str, said: Mapping[str, Said | None], codes: Codes) -> dict[str, Pool]:
-        """The pools of one attribute, each fitted on the held-out listings that have what it joins."""
+    def _join(self, name: str, said: Mapping[str, Said | None], codes: Codes) -> None:
+        """Fit the pools of one attribute, each on the held-out listings that have what it joins."""
         there = {kind: found[name] for kind, found in said.items() if found is not None}
-        found = {}
+        self.pools[name], self.held_out[name] = {}, {}
         for kinds in ((TITLE,), (PICTURE,), (TITLE, PICTURE)):
             if not set(kinds) <= set(there):
                 continue
             rows = np.flatnonzero(np.all([np.isfinite(there[kind][:, 0]) for kind in kinds], axis=0))
-            found["+".join(kinds)] = Pool.fit(
-                {kind: there[kind][rows] for kind in kinds}, codes[rows], self.settings.accuracy
-            )
-        return found
+            parts = {kind: there[kind][rows] for kind in kinds}
+            pool = Pool.fit(parts, codes[rows], self.settings.accuracy)
+            self.pools[name]["+".join(kinds)] = pool
+            self.held_out[name]["+".join(kinds)] = (pool.joined(parts), codes[rows])
 
     def log_probabilities(self, items: Items) -> tuple[Said, dict[str, Floats]]:
         """By attribute the log-probabilities (listings, classes), and the confidence (listings,) needed to answer."""

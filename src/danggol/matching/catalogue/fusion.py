@@ -20,8 +20,6 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
 _FLOOR = -12.0
 """Natural logarithm below which a probability is not believed."""
-_FEWEST = 20
-"""Answers that an accuracy is measured on."""
 
 
 @dataclass(frozen=True)
@@ -68,12 +66,15 @@ class Pool:
         return asdict(self)
 
 
-def threshold(confidence: Floats, right: NDArray[np.bool_], wanted: float) -> float:
-    """The least confidence at which the rows that reach it are right in ``wanted`` of all cases; 1.1 where none is."""
+def threshold(confidence: Floats, right: NDArray[np.bool_], wanted: float, fewest: int = 20) -> float:
+    """The least confidence that ``fewest`` rows or more reach and at which they are right in ``wanted`` of all cases.
+
+    ``confidence`` and ``right`` (rows,). 1.1 where there is none.
+    """
     order = np.argsort(-confidence, kind="stable")
     share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
     ends = np.append(np.diff(confidence[order]) < 0, True)
-    good = np.flatnonzero((share >= wanted) & ends & (np.arange(1, len(order) + 1) >= min(_FEWEST, len(order))))
+    good = np.flatnonzero((share >= wanted) & ends & (np.arange(1, len(order) + 1) >= min(fewest, len(order))))
     return float(confidence[order][good[-1]]) if len(good) else 1.1
 
 
