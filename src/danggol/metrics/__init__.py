@@ -36,6 +36,7 @@ from danggol.metrics.intervals import (
     nadeau_bengio,
     paired_bootstrap,
 )
+from danggol.metrics.matching import pair_f1, row_f1
 from danggol.metrics.ranking import (
     average_precision_at,
     hit_rate_at,
@@ -78,11 +79,13 @@ __all__ = [
     "modality_shares",
     "nadeau_bengio",
     "ndcg_at",
+    "pair_f1",
     "paired_bootstrap",
     "precision_at",
     "recall_at",
     "reciprocal_rank_at",
     "reliability",
+    "row_f1",
     "shapley",
     "subsets",
 ]

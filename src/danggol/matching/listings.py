@@ -1,0 +1,114 @@
+"""What comes in: listings with titles, picture hashes, prices, and any vectors that describe them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from danggol.errors import DataError, UsageError
+from danggol.matching.index import Floats, Hashes
+
+
+@dataclass(frozen=True)
+class Listings:
+    """Listings in order of their id; whatever is missing is None, zero (hash) or nan."""
+
+    ids: NDArray[np.str_]
+    """(listings,) distinct"""
+    titles: list[str | None]
+    hashes: Hashes
+    """(listings,) 64-bit perceptual hash of the picture, 0 where there is none"""
+    prices: NDArray[np.float64]
+    """(listings,) in one currency, nan where not known"""
+    brands: list[str | None]
+    vectors: Mapping[str, Floats] = field(default_factory=dict)
+    """by name, (listings, d) each, rows of length one"""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @classmethod
+    def of(
+        cls,
+        ids: Sequence[str],
+        titles: Sequence[str | None] | None = None,
+        hashes: Sequence[str | None] | None = None,
+        prices: Sequence[float | None] | None = None,
+        brands: Sequence[str | None] | None = None,
+        vectors: Mapping[str, Floats] | None = None,
+    ) -> Self:
+        """Listings from columns in any order of rows; ``hashes`` as 16 hexadecimal digits.
+
+        DataError: an id twice, or a hash that is none. UsageError: columns of unequal length.
+        """
+        names = np.array([str(one) for one in ids], dtype=np.str_)
+        order = np.argsort(names, kind="stable")
+        if len(np.unique(names)) != len(names):
+            twice = names[order][:-1][names[order][1:] == names[order][:-1]][0]
+            raise DataError(f"the listing {twice!r} is there twice; give each once")
+        lengths = {len(one) for one in (titles, hashes, prices, brands, *(vectors or {}).values()) if one is not None}
+        if lengths - {len(names)}:
+            raise UsageError(f"{len(names)} ids, but columns of {sorted(lengths)} rows; give each listing one row")
+        price = np.array([np.nan if one is None else float(one) for one in prices or [None] * len(names)], np.float64)
+        return cls(
+            names[order],
+            _ordered(titles, order),
+            parse_hashes(_ordered(hashes, order)),
+            np.where(price > 0, price, np.nan)[order],
+            _ordered(brands, order),
+            {name: _unit(np.asarray(one, np.float32))[order] for name, one in (vectors or {}).items()},
+        )
+
+    @classmethod
+    def from_frame(cls, frame: pl.DataFrame, vectors: Mapping[str, Floats] | None = None) -> Self:
+        """Listings from a table: ``posting_id`` or ``product_id``, and of ``title``, ``image_phash``, ``price``,
+        ``brand`` whatever is there."""
+        known = [name for name in ("product_id", "posting_id") if name in frame.columns]
+        if not known:
+            raise DataError(f"the listings have no product_id or posting_id (columns: {', '.join(frame.columns)})")
+        column = {
+            name: frame[name].to_list() if name in frame.columns else None
+            for name in ("title", "image_phash", "price", "brand")
+        }
+        return cls.of(
+            frame[known[0]].cast(pl.String).to_list(),
+            column["title"],
+            column["image_phash"],
+            column["price"],
+            column["brand"],
+            vectors,
+        )
+
+    def take(self, rows: NDArray[np.int64]) -> Listings:
+        """Some of the listings, in rising order of row."""
+        rows = np.sort(rows)
+        return Listings(
+            self.ids[rows],
+            [self.titles[row] for row in rows],
+            self.hashes[rows],
+            self.prices[rows],
+            [self.brands[row] for row in rows],
+            {name: one[rows] for name, one in self.vectors.items()},
+        )
+
+
+def parse_hashes(texts: Sequence[str | None]) -> Hashes:
+    """Hashes (listings,) from up to 16 hexadecimal digits, 0 where missing; DataError where one is not a hash."""
+    try:
+        return np.array([int(text, 16) if text else 0 for text in texts], np.uint64)
+    except (ValueError, OverflowError) as error:
+        raise DataError(f"a picture hash is not 16 hexadecimal digits: {error}") from error
+
+
+def _ordered(values: Sequence[str | None] | None, order: NDArray[np.int64]) -> list[str | None]:
+    return [None] * len(order) if values is None else [values[row] for row in order]
+
+
+def _unit(vectors: Floats) -> Floats:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(length > 0, length, 1)).astype(np.float32)

@@ -1,0 +1,30 @@
+import numpy as np
+
+from danggol.matching.groups import group_ids, partition
+
+
+def test_a_doubtful_pair_does_not_chain_two_products():
+    left, right = np.array([0, 0, 1, 3, 3, 4, 2]), np.array([1, 2, 2, 4, 5, 5, 3])
+    chance = np.array([0.9, 0.9, 0.9, 0.9, 0.9, 0.9, 0.6], np.float32)
+    assert partition(7, left, right, chance, 0.5).tolist() == [0, 0, 0, 3, 3, 3, 6]
+
+
+def test_ids_survive_growth_merging_and_splitting():
+    first = group_ids(["a", "b", "c", "d"], np.array([0, 0, 2, 3]))
+    former = dict(zip("abcd", first, strict=True))
+    grown = group_ids(["a", "b", "c", "d", "e"], np.array([0, 0, 2, 3, 2]), former)
+    assert grown[:4] == first
+    assert grown[4] == first[2]
+    merged = group_ids(["a", "b", "c", "d"], np.array([0, 0, 0, 3]), former)
+    assert merged == [first[0]] * 3 + [first[3]]
+    split = group_ids(["a", "b", "c", "d"], np.array([0, 1, 2, 3]), former)
+    assert split[0] == first[0]
+    assert len(set(split)) == 4
+    assert split[2:] == first[2:]
+
+
+def test_a_new_group_never_takes_an_id_in_use():
+    former = {"b": group_ids(["a"], np.array([0]))[0]}
+    ids = group_ids(["a", "b"], np.array([0, 1]), former)
+    assert ids[1] == former["b"]
+    assert ids[0] != ids[1]
