@@ -266,9 +266,13 @@ class MultimodalModel:
     def _pretrain(self, network: Fusion, data: Inputs, checkpoint: Path | None) -> None:
         from danggol.purchase.multimodal.pretrain import pretrain
 
-        if self.settings.pretraining_epochs:
-            folder = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-pretraining")
-            pretrain(network, data, self.settings.pretraining_epochs, self.settings.schedule, folder)
+        if not self.settings.pretraining_epochs:
+            return
+        folder = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-pretraining")
+        # towers that have learnt titles and pictures alone are slow to see the other tokens: they start anew
+        start = {name: values.clone() for name, values in network.state_dict().items() if "tokens." not in name}
+        pretrain(network, data, self.settings.pretraining_epochs, self.settings.schedule, folder)
+        network.load_state_dict(start, strict=False)
 
     def _network_odds(self, reading: Reading, hide: Sequence[str] = ()) -> Floats:
         assert self.network is not None
