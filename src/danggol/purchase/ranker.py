@@ -253,7 +253,7 @@ def _ranker(rows: list[Samples], settings: PurchaseSettings, nth: int, start: lg
 def _network(
     rows: list[Samples], settings: PurchaseSettings, start: ListwiseNetwork | None = None
 ) -> ListwiseNetwork | None:
-    """A network on the buyers' rows; None where no buyer has a hit among the candidates."""
+    """A network on the buyers' rows; ``start`` where no buyer has a hit among the candidates."""
     counts = [int(part.group.sum()) for part in rows]
     label = np.concatenate([part.label[:count] for part, count in zip(rows, counts, strict=True)])
     if not label.any():
