@@ -29,7 +29,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from danggol.matching import Listings, Matcher, MatchingSettings
 from danggol.matching.index import Neighbours, hash_neighbours, sparse_neighbours
-from danggol.matching.pairs import gather
+from danggol.matching.matches import both_ways
+from danggol.matching.pairs import Pairs as Described
+from danggol.matching.rules import agreement
 from danggol.matching.thresholds import passing
 from danggol.metrics import Interval, bootstrap_rows, mean_of_weights, pair_f1, row_f1
 
@@ -85,21 +87,23 @@ def measured(
     matcher = Matcher(settings).fit(Listings.from_frame(train), dict(train.select("posting_id", "label_group").rows()))
     seconds["fit"] += time.perf_counter() - began
     began = time.perf_counter()
-    evidence = gather(Listings.from_frame(test), settings)
-    matches = matcher.decide(evidence, matcher.judge(evidence))
+    state = matcher.match(Listings.from_frame(test))
     seconds["predict"] += time.perf_counter() - began
     found = stages(test, groups)
-    pairs = evidence.pairs
-    both = (np.concatenate([pairs.left, pairs.right]), np.concatenate([pairs.right, pairs.left]))
-    look = np.tile(matcher.model.look(pairs), 2)
-    kept = passing(both[0], look, matcher.thresholds["pass"], matcher.thresholds["second"])
-    found["danggol-first-look"] = (both[0][kept], both[1][kept])
-    plain = Matcher(settings).decide(evidence, Matcher(settings).judge(evidence))
-    found["danggol-unlabelled"] = (plain.left, plain.right)
+    pairs, matches = state.evidence.pairs, state.matches
+    found["danggol-rules"] = passed(pairs, agreement(pairs.values, pairs.names), Matcher(settings))
+    found["danggol-first-look"] = passed(pairs, state.first, matcher)
     found["danggol-groups"] = alike(np.unique(matches.group, return_inverse=True)[1])
     found["ours"] = (matches.left, matches.right)
     scores = {name: row_f1(*pair, groups) for name, pair in found.items()}
     return scores, {name: pair_f1(*pair, groups) for name, pair in found.items()}
+
+
+def passed(pairs: Described, value: NDArray[np.float32], matcher: Matcher) -> Pairs:
+    """The directed pairs that pass the matcher's thresholds."""
+    who, other, both = both_ways(pairs.left, pairs.right, value)
+    kept = passing(who, both, matcher.thresholds["pass"], matcher.thresholds["second"])
+    return who[kept], other[kept]
 
 
 def alike(group: Ints) -> Pairs:

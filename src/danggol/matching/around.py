@@ -26,15 +26,14 @@ class Around:
     names: list[str]
 
 
-def around(pairs: Pairs, probability: Floats, size: int) -> Around:
-    """Features of each pair from the ``probability`` (pairs,) of all pairs of ``size`` listings."""
-    left, right = pairs.left, pairs.right
-    table = _table(left, right, probability, size)
-    sure = _table(left, right, np.where(probability >= _SURE, probability, 0), size)
+def around(pairs: Pairs, probability: Floats, size: int, which: Ints | None = None) -> Around:
+    """Features of the pairs ``which`` (all) from the ``probability`` (pairs,) of all pairs of ``size`` listings."""
+    table, sure, rank, best = _tables(pairs.left, pairs.right, probability, size)
+    which = np.arange(len(pairs.left)) if which is None else which
+    left, right, rank, probability = pairs.left[which], pairs.right[which], rank[:, which], probability[which]
     root = table.sqrt()
     total = np.asarray(table.sum(axis=1)).ravel().astype(np.float32)
-    many = np.diff(sure.indptr) if sure.nnz == 0 else np.asarray((sure > 0).sum(axis=1)).ravel()
-    rank, best = _places(left, right, probability, size)
+    many = np.diff(sure.indptr)
     both = sparse_dots(table, table, left, right)
     sums = np.stack([total[left], total[right]]) - probability
     counts = np.stack([many[left], many[right]]).astype(np.float32) - (probability >= _SURE)
@@ -56,6 +55,13 @@ def around(pairs: Pairs, probability: Floats, size: int) -> Around:
         "common_sure": sparse_dots(sure, sure, left, right),
     }
     return Around(np.stack([np.asarray(one, np.float32) for one in columns.values()], axis=1), list(columns))
+
+
+def _tables(left: Ints, right: Ints, probability: Floats, size: int) -> tuple[csr_matrix, csr_matrix, Floats, Floats]:
+    """Probabilities, those of sure pairs, ranks (2, pairs) from either side, and each listing's largest."""
+    sure = np.where(probability >= _SURE, probability, 0)
+    rank, best = _places(left, right, probability, size)
+    return _table(left, right, probability, size), _table(left, right, sure, size), rank, best
 
 
 def _table(left: Ints, right: Ints, value: Floats, size: int) -> csr_matrix:

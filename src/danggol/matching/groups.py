@@ -19,31 +19,36 @@ from scipy.sparse.csgraph import connected_components
 from danggol.matching.index import Floats, Ints
 
 
-def partition(size: int, left: Ints, right: Ints, probability: Floats, threshold: float) -> Ints:
+def partition(
+    size: int, left: Ints, right: Ints, probability: Floats, threshold: float, former: tuple[Ints, Ints] | None = None
+) -> Ints:
     """The group (listings,) of each listing, numbered by its first row.
 
-    ``left``, ``right``, ``probability`` (pairs,): every pair once.
+    ``left``, ``right``, ``probability`` (pairs,): every pair once. ``former``: the groups of the first listings before
+    others joined, and the rows whose pairs changed; components without such rows keep their groups.
     """
     kept = probability >= threshold
     edges = csr_matrix((np.ones(int(kept.sum())), (left[kept], right[kept])), (size, size))
-    component = connected_components(edges, directed=False)[1].astype(np.int64)
-    group = _first_rows(component)
-    inside = group[left] == group[right]
+    group = _first_rows(connected_components(edges, directed=False)[1].astype(np.int64))
     count = np.bincount(group, minlength=size)
-    where = np.flatnonzero(inside & (count[group[left]] > 2))
-    order = where[np.argsort(group[left[where]], kind="stable")]
-    for part in np.split(order, np.flatnonzero(np.diff(group[left[order]])) + 1):
+    open_ = count > 2
+    if former is not None:
+        groups, changed = former
+        still = np.ones(size, np.bool_)
+        still[group[changed]] = False
+        stays = np.flatnonzero(still[group[: len(groups)]])
+        open_ &= ~still
+        code = group.copy()
+        group[stays] = groups[stays]
+    else:
+        code = group.copy()
+    where = np.flatnonzero((code[left] == code[right]) & open_[code[left]])
+    order = where[np.argsort(code[left[where]], kind="stable")]
+    for part in np.split(order, np.flatnonzero(np.diff(code[left[order]])) + 1):
         if len(part):
             members = np.unique(np.concatenate([left[part], right[part]]))
-            group[members] = members[
-                _linked(
-                    len(members),
-                    np.searchsorted(members, left[part]),
-                    np.searchsorted(members, right[part]),
-                    probability[part],
-                    threshold,
-                )
-            ]
+            one, two = np.searchsorted(members, left[part]), np.searchsorted(members, right[part])
+            group[members] = members[_linked(len(members), one, two, probability[part], threshold)]
     return group
 
 

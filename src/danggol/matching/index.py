@@ -23,6 +23,8 @@ EXACT = 100_000
 _CHUNK = 1_000
 """Rows whose similarities are held at a time."""
 _SAMPLE = 200
+_SHIFT = 2.0
+"""Added to similarities, so that none is zero where they are held in a sparse matrix."""
 _NO_HASH = 65
 """A distance beyond every other, where a listing has no hash."""
 
@@ -65,9 +67,8 @@ def dense_neighbours(queries: Floats, rows: Floats, k: int, recall: float = 0.98
     """
     import faiss
 
-    k = min(k, len(rows))
-    if k == 0:
-        return Neighbours(np.zeros((len(queries), 0), np.int64), np.zeros((len(queries), 0), np.float32))
+    if not len(rows) or not len(queries):
+        return Neighbours(np.full((len(queries), k), -1), np.full((len(queries), k), -np.inf, np.float32))
     rows, queries = np.ascontiguousarray(rows, np.float32), np.ascontiguousarray(queries, np.float32)
     exact = faiss.IndexFlatIP(rows.shape[1])
     exact.add(rows)
@@ -80,16 +81,16 @@ def hash_neighbours(queries: Hashes, rows: Hashes, k: int) -> Neighbours:
     """The ``k`` rows nearest in Hamming distance; similarity is ``1 - distance / 64``. Zero is no hash."""
     import faiss
 
-    known = np.flatnonzero(rows)
-    asked = np.flatnonzero(queries)
-    k = min(k, len(known))
+    known, asked = np.flatnonzero(rows), np.flatnonzero(queries)
     place = np.full((len(queries), k), -1, np.int64)
     distance = np.full((len(queries), k), _NO_HASH, np.int64)
-    if k and len(asked):
+    wide = min(k, len(known))
+    if wide and len(asked):
         index = faiss.IndexBinaryFlat(64)
         index.add(_bytes(rows[known]))
-        found, near = index.search(_bytes(queries[asked]), k)
-        place[asked], distance[asked] = known[near], found
+        found, near = index.search(_bytes(queries[asked]), wide)
+        place[asked[:, None], np.arange(wide)] = known[near]
+        distance[asked[:, None], np.arange(wide)] = found
     similarity = np.where(place >= 0, 1 - distance / 64, -np.inf).astype(np.float32)
     return _ordered(place, similarity)
 
@@ -160,6 +161,32 @@ def _inverted(rows: Floats, exact: Any, k: int, recall: float) -> Any:
     while index.nprobe < cells and overlap(index.search(sample, k)[1], truth) < recall:
         index.nprobe = min(2 * index.nprobe, cells)
     return index
+
+
+def extended(old: Neighbours, new: Neighbours) -> Neighbours:
+    """The lists of old listings and of new ones after them, the new having been searched among all.
+
+    An old listing's list takes up those new ones that have it in theirs.
+    """
+    size, k = old.place.shape
+    k = max(k, new.place.shape[1])
+    who, nth = np.nonzero((new.place >= 0) & (new.place < size))
+    rows = np.unique(new.place[who, nth])
+    back = csr_matrix(
+        (new.similarity[who, nth] + _SHIFT, (np.searchsorted(rows, new.place[who, nth]), who + size)),
+        (len(rows), size + len(new.place)),
+    )
+    there = old.place[rows] >= 0
+    kept = csr_matrix(
+        (old.similarity[rows][there] + _SHIFT, (np.nonzero(there)[0], old.place[rows][there])), back.shape
+    )
+    place, similarity = _best(csr_matrix(kept + back), k, 0.0)
+    places = np.full((size + len(new.place), k), -1, np.int64)
+    values = np.full(places.shape, -np.inf, np.float32)
+    places[:size, : old.place.shape[1]], values[:size, : old.place.shape[1]] = old.place, old.similarity
+    places[rows], values[rows] = place, similarity - _SHIFT
+    places[size:, : new.place.shape[1]], values[size:, : new.place.shape[1]] = new.place, new.similarity
+    return Neighbours(places, values)
 
 
 def overlap(found: Ints, truth: Ints) -> float:

@@ -84,6 +84,22 @@ class Listings:
             vectors,
         )
 
+    def extended(self, more: Listings) -> Listings:
+        """These listings and further ones after them; DataError where one is there already, or has other vectors."""
+        known = np.intersect1d(self.ids, more.ids)
+        if len(known):
+            raise DataError(f"the listing {str(known[0])!r} is matched already; join only new ones")
+        if set(self.vectors) != set(more.vectors):
+            raise DataError(f"the new listings have other vectors ({sorted(more.vectors)}, not {sorted(self.vectors)})")
+        return Listings(
+            np.concatenate([self.ids, more.ids]),
+            self.titles + more.titles,
+            np.concatenate([self.hashes, more.hashes]),
+            np.concatenate([self.prices, more.prices]),
+            self.brands + more.brands,
+            {name: np.concatenate([one, more.vectors[name]]) for name, one in self.vectors.items()},
+        )
+
     def take(self, rows: NDArray[np.int64]) -> Listings:
         """Some of the listings, in rising order of row."""
         rows = np.sort(rows)

@@ -1,24 +1,26 @@
-"""The estimator: fit it on labelled groups, or use it without; predict which listings are the same product."""
+"""The estimator: fit it on labelled groups, or use it without; match listings, and let new ones join."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-import polars as pl
-from numpy.typing import NDArray
 
 from danggol.errors import DataError, UsageError
-from danggol.matching.groups import group_ids, partition
+from danggol.matching.groups import partition
 from danggol.matching.index import Floats, Ints
+from danggol.matching.joining import extend
 from danggol.matching.listings import Listings
+from danggol.matching.matches import Matches, both_ways, chosen
 from danggol.matching.pair_model import PairModel
 from danggol.matching.pairs import Evidence, gather
 from danggol.matching.rules import RULE_THRESHOLD, agreement
+from danggol.matching.saved import read_model, write_model
 from danggol.matching.settings import MatchingSettings
-from danggol.matching.thresholds import passing, ranks, tuned
+from danggol.matching.thresholds import passing, tuned
 from danggol.metrics.matching import row_f1
 
 _FEWEST = 20
@@ -26,42 +28,17 @@ _FEWEST = 20
 
 
 @dataclass(frozen=True)
-class Matches:
-    """Who matches whom, both ways, and each listing with itself first."""
+class Matched:
+    """Listings that were matched, with all that is needed for new ones to join."""
 
-    ids: NDArray[np.str_]
-    left: Ints
-    """(matches,) row of the listing"""
-    right: Ints
-    similarity: Floats
-    """(matches,) probability of the same product, or agreement in [0, 1]; 1 with itself"""
-    by: list[str]
-    """(matches,) what matched"""
-    rank: Ints
-    """(matches,) place among the listing's matches, 0 being itself"""
-    group: list[str]
-    """(listings,) id of the group"""
-
-    def frame(self) -> pl.DataFrame:
-        """product_id, other_id, similarity, by, rank: at most 50 rows a listing."""
-        return pl.DataFrame(
-            {
-                "product_id": self.ids[self.left],
-                "other_id": self.ids[self.right],
-                "similarity": self.similarity.astype(np.float64),
-                "by": pl.Series(self.by, dtype=pl.String),
-                "rank": self.rank,
-            }
-        )
-
-    def groups(self) -> pl.DataFrame:
-        """product_id, group_id."""
-        return pl.DataFrame({"product_id": self.ids, "group_id": pl.Series(self.group, dtype=pl.String)})
-
-    def shopee(self) -> pl.DataFrame:
-        """The contest's form: posting_id, matches (ids with a space between, itself first)."""
-        frame = self.frame().group_by("product_id", maintain_order=True).agg(pl.col("other_id").str.join(" "))
-        return frame.rename({"product_id": "posting_id", "other_id": "matches"})
+    evidence: Evidence
+    first: Floats
+    """(pairs,) what the first look said; agreement where nothing was learnt"""
+    value: Floats
+    """(pairs,) probability of the same product, or agreement"""
+    group: Ints
+    """(listings,) group by its first row"""
+    matches: Matches
 
 
 class Matcher:
@@ -83,13 +60,9 @@ class Matcher:
 
     def fit(self, listings: Listings, groups: Mapping[str, Any]) -> Self:
         """Learn from listings whose label group is known, by id; DataError where one is missing or there are few."""
-        missing = [name for name in listings.ids.tolist() if groups.get(name) is None]
-        if missing:
-            raise DataError(f"the listing {missing[0]!r} has no label group ({len(missing)} have none); leave them out")
-        code = np.unique([str(groups[name]) for name in listings.ids.tolist()], return_inverse=True)[1]
-        if (np.bincount(code) > 1).sum() < _FEWEST:
-            raise DataError(f"fewer than {_FEWEST} label groups have two listings; give more, or match without fit")
-        halves = self._halves(code)
+        code = _coded(listings, groups)
+        side = np.random.default_rng(self.settings.seed).permutation(int(code.max()) + 1) % 2
+        halves = [np.flatnonzero(side[code] == half) for half in (0, 1)]
         found = [gather(listings.take(rows), self.settings) for rows in halves]
         labels = [
             (code[rows][one.pairs.left] == code[rows][one.pairs.right]).astype(np.float64)
@@ -103,46 +76,74 @@ class Matcher:
 
     def predict(self, listings: Listings, former: Mapping[str, str] | None = None) -> Matches:
         """Match listings among themselves; ``former`` are earlier group ids by listing, which groups keep."""
+        return self.match(listings, former).matches
+
+    def match(self, listings: Listings, former: Mapping[str, str] | None = None) -> Matched:
+        """As :meth:`predict`, with what :meth:`join` needs."""
         evidence = gather(listings, self.settings)
-        return self.decide(evidence, self.judge(evidence), former)
+        first = self._look(evidence)
+        value = first
+        if self.model is not None and len(first):
+            value = self.model.second_look(evidence.pairs, first, len(listings))
+        pairs = evidence.pairs
+        group = partition(len(listings), pairs.left, pairs.right, value, self.thresholds["group"])
+        return Matched(evidence, first, value, group, self._chosen(evidence, value, group, former or {}))
 
-    def judge(self, evidence: Evidence) -> Floats:
-        """Probability or agreement (pairs,) of the candidate pairs."""
-        if self.model is None:
-            return agreement(evidence)
-        if evidence.pairs.names != self.names:
-            odd = sorted(set(evidence.pairs.names) ^ set(self.names))
-            raise DataError(f"the listings have other evidence than the model learnt from ({', '.join(odd)[:80]})")
-        return self.model.probability(evidence.pairs, len(evidence.listings))
+    def join(self, state: Matched, new: Listings) -> Matched:
+        """Let new listings join those that were matched, without matching all anew.
 
-    def decide(self, evidence: Evidence, value: Floats, former: Mapping[str, str] | None = None) -> Matches:
-        """Which pairs are matches, and the groups."""
-        pairs, ids, size = evidence.pairs, evidence.listings.ids, len(evidence.listings)
-        who, other, both = _both_ways(pairs.left, pairs.right, value)
-        kept = passing(who, both, self.thresholds["pass"], self.thresholds["second"], self.settings.largest)
-        pair = np.tile(np.arange(len(pairs.left)), 2)[kept]
-        by = ["pair_model"] * size + _by(evidence, pair, self.model is not None)
-        left = np.concatenate([np.arange(size), who[kept]])
-        right = np.concatenate([np.arange(size), other[kept]])
-        similarity = np.concatenate([np.full(size, 1.0), both[kept]]).astype(np.float32)
-        order = np.lexsort((right, -similarity, left != right, left))
-        group = partition(size, pairs.left, pairs.right, value, self.thresholds["group"])
-        rank = ranks(left[order], -np.arange(len(order), dtype=np.float32))
-        names = group_ids(ids.tolist(), group, former)
-        return Matches(
-            ids, left[order], right[order], similarity[order], [by[place] for place in order.tolist()], rank, names
+        Only the new, and those that one of them may be the same as, are judged again. Words that none of the first
+        listings had are not known. Groups keep their ids. DataError: a listing is there already.
+        """
+        if len(new) == 0:
+            return state
+        grown = extend(state.evidence, state.first, new, self.settings, self._look_at)
+        evidence, first = grown.evidence, grown.first
+        value = np.concatenate([state.value, first[len(state.value) :]])
+        if self.model is not None:
+            value[grown.open] = self.model.second_look(evidence.pairs, first, len(evidence.listings), grown.open)
+        else:
+            value[grown.open] = first[grown.open]
+        pairs, former = evidence.pairs, dict(zip(state.matches.ids.tolist(), state.matches.group, strict=True))
+        changed = np.unique(np.concatenate([pairs.left[grown.open], pairs.right[grown.open]]))
+        group = partition(
+            len(evidence.listings), pairs.left, pairs.right, value, self.thresholds["group"], (state.group, changed)
         )
+        return Matched(evidence, first, value, group, self._chosen(evidence, value, group, former))
 
-    def _halves(self, code: Ints) -> list[Ints]:
-        """The rows of two halves of the groups."""
-        side = np.random.default_rng(self.settings.seed).permutation(int(code.max()) + 1) % 2
-        return [np.flatnonzero(side[code] == half) for half in (0, 1)]
+    def save(self, folder: str | Path) -> Path:
+        """Write the model as plain files (JSON and LightGBM's text); the folder holds the old or the new one whole."""
+        config = {"settings": self.settings.model_dump(), "names": self.names, "figures": self.figures}
+        return write_model(Path(folder), config | {"thresholds": self.thresholds}, self.model)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a saved model; UsageError where there is none, DataError where it is damaged or newer."""
+        config, model = read_model(Path(folder))
+        found = cls(MatchingSettings.of(config["settings"]))
+        found.model, found.names = model, list(config["names"])
+        found.thresholds, found.figures = dict(config["thresholds"]), dict(config["figures"])
+        return found
+
+    def _chosen(self, evidence: Evidence, value: Floats, group: Ints, former: Mapping[str, str]) -> Matches:
+        limits = (self.thresholds["pass"], self.thresholds["second"], self.settings.largest)
+        return chosen(evidence, value, limits, group, former, "pair_model" if self.model else "")
+
+    def _look(self, evidence: Evidence) -> Floats:
+        return self._look_at(evidence.pairs.values, evidence.pairs.names)
+
+    def _look_at(self, values: Floats, names: list[str]) -> Floats:
+        """What the first look says of described pairs, or how far their evidence agrees."""
+        if self.model is None:
+            return agreement(values, names)
+        if names != self.names:
+            odd = sorted(set(names) ^ set(self.names))
+            raise DataError(f"the listings have other evidence than the model learnt from ({', '.join(odd)[:80]})")
+        return self.model.look(values)
 
     def _tune(self, found: list[Evidence], honest: list[Floats], codes: list[Ints]) -> None:
         """The thresholds with the best mean row F1 on probabilities of what was not learnt from."""
-        directed = [
-            _both_ways(one.pairs.left, one.pairs.right, value) for one, value in zip(found, honest, strict=True)
-        ]
+        directed = [both_ways(one.pairs.left, one.pairs.right, value) for one, value in zip(found, honest, strict=True)]
 
         def value(limits: Mapping[str, float]) -> float:
             scores = []
@@ -157,16 +158,13 @@ class Matcher:
         self.thresholds = {"pass": best["pass"], "second": best["pass"] * best["second"], "group": best["pass"]}
 
 
-def _both_ways(left: Ints, right: Ints, value: Floats) -> tuple[Ints, Ints, Floats]:
-    return np.concatenate([left, right]), np.concatenate([right, left]), np.tile(value, 2)
-
-
-def _by(evidence: Evidence, pair: Ints, learnt: bool) -> list[str]:
-    """What matched: the pair model, or the evidence with the largest similarity."""
-    if learnt:
-        return ["pair_model"] * len(pair)
-    names = ["words", "hash", *evidence.listings.vectors]
-    columns = [evidence.pairs.names.index(name) for name in names]
-    best = np.argmax(np.nan_to_num(evidence.pairs.values[pair][:, columns], nan=-1), axis=1)
-    told = {"words": "text", "hash": "hash"}
-    return [told.get(names[place], "text" if names[place] == "text" else "image") for place in best.tolist()]
+def _coded(listings: Listings, groups: Mapping[str, Any]) -> Ints:
+    """The number (listings,) of each listing's label group."""
+    missing = [name for name in listings.ids.tolist() if groups.get(name) is None]
+    if missing:
+        raise DataError(f"the listing {missing[0]!r} has no label group ({len(missing)} have none); leave them out")
+    names = [str(groups[name]) for name in listings.ids.tolist()]
+    code = np.unique(names, return_inverse=True)[1].astype(np.int64)
+    if not len(code) or (np.bincount(code) > 1).sum() < _FEWEST:
+        raise DataError(f"fewer than {_FEWEST} label groups have two listings; give more, or match without fit")
+    return code

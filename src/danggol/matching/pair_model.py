@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from danggol.errors import DataError
 from danggol.matching.around import around
-from danggol.matching.index import Floats
+from danggol.matching.index import Floats, Ints
 from danggol.matching.pairs import Pairs
 from danggol.matching.settings import MatchingSettings
 
@@ -28,10 +28,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 @dataclass(frozen=True)
 class PairModel:
-    """Two looks at a pair."""
+    """Two looks at a pair, each by the trees of either half."""
 
-    first: lgb.Booster
-    second: lgb.Booster
+    first: tuple[lgb.Booster, ...]
+    second: tuple[lgb.Booster, ...]
 
     @classmethod
     def fit(
@@ -42,41 +42,49 @@ class PairModel:
         ``labels`` (pairs,) of 0 and 1. DataError: no pair is the same product, or all are.
         """
         values, names = [part.values for part in parts], parts[0].names
-        said = _crossed(values, labels, names, settings)
+        first = _each(values, labels, names, settings)
+        said = _crossed(first, values)
         seen = [around(part, one, size) for part, one, size in zip(parts, said, sizes, strict=True)]
         more = [np.column_stack([value, one.values]) for value, one in zip(values, seen, strict=True)]
-        wide = [*names, *seen[0].names]
-        honest = _crossed(more, labels, wide, settings)
-        return cls(_trained(values, labels, names, settings), _trained(more, labels, wide, settings)), honest
+        second = _each(more, labels, [*names, *seen[0].names], settings)
+        return cls(first, second), _crossed(second, more)
 
-    def probability(self, pairs: Pairs, size: int) -> Floats:
-        """Probability (pairs,) of the same product; ``size`` listings were matched among themselves."""
-        if not len(pairs.left):
-            return np.zeros(0, np.float32)
-        seen = around(pairs, self.look(pairs), size)
-        return np.asarray(self.second.predict(np.column_stack([pairs.values, seen.values])), np.float32)
+    def look(self, values: Floats) -> Floats:
+        """What the first look says (pairs,) of pairs described by ``values`` (pairs, features)."""
+        return _mean(self.first, values)
 
-    def look(self, pairs: Pairs) -> Floats:
-        """What the first look says (pairs,)."""
-        return np.asarray(self.first.predict(pairs.values), np.float32)
+    def second_look(self, pairs: Pairs, first: Floats, size: int, which: Ints | None = None) -> Floats:
+        """Probability of the same product of the pairs ``which`` (all), given what the ``first`` look said of all."""
+        values = pairs.values if which is None else pairs.values[which]
+        seen = around(pairs, first, size, which)
+        return _mean(self.second, np.column_stack([values, seen.values]))
 
 
-def _crossed(
+def _each(
     values: Sequence[Floats], labels: Sequence[Labels], names: Sequence[str], settings: MatchingSettings
-) -> list[Floats]:
+) -> tuple[lgb.Booster, ...]:
+    """Trees of each part."""
+    return tuple(_trained(value, label, names, settings) for value, label in zip(values, labels, strict=True))
+
+
+def _crossed(models: Sequence[lgb.Booster], values: Sequence[Floats]) -> list[Floats]:
     """Each part's probabilities by the trees of the other."""
-    models = [_trained([value], [label], names, settings) for value, label in zip(values, labels, strict=True)]
-    return [np.asarray(model.predict(value), np.float32) for model, value in zip(reversed(models), values, strict=True)]
+    return [_mean([model], value) for model, value in zip(reversed(models), values, strict=True)]
 
 
-def _trained(
-    values: Sequence[Floats], labels: Sequence[Labels], names: Sequence[str], settings: MatchingSettings
-) -> lgb.Booster:
-    label = np.concatenate(labels)
+def _mean(models: Sequence[lgb.Booster], values: Floats) -> Floats:
+    if not len(values):
+        return np.zeros(0, np.float32)
+    said: Floats = np.mean([model.predict(values) for model in models], axis=0).astype(np.float32)
+    return said
+
+
+def _trained(values: Floats, label: Labels, names: Sequence[str], settings: MatchingSettings) -> lgb.Booster:
     if not 0 < label.sum() < len(label):
-        raise DataError("the labelled groups give no pairs to tell apart; give more groups, or fit without groups")
-    data = lgb.Dataset(np.concatenate(values), label, feature_name=list(names))
-    return lgb.train(_parameters(settings), data, num_boost_round=settings.rounds)
+        raise DataError("the labelled groups give no pairs to tell apart; give more groups, or match without fit")
+    return lgb.train(
+        _parameters(settings), lgb.Dataset(values, label, feature_name=list(names)), num_boost_round=settings.rounds
+    )
 
 
 def _parameters(settings: MatchingSettings) -> dict[str, Any]:

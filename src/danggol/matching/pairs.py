@@ -32,6 +32,8 @@ _DENSE = 0.5
 """Similarity from which a neighbour counts as near."""
 _CHUNK = 200_000
 _APART = ("mass", "volume", "count", "length", "memory")
+HASH_BITS = 14
+"""Bits up to which hashes make a candidate pair."""
 _NEAR_BITS = 6
 """Bits from which hashes count as near."""
 
@@ -47,6 +49,15 @@ class Pairs:
     """(pairs, features), nan where not known"""
     names: list[str] = field(default_factory=list)
     """(features,)"""
+
+    def extended(self, left: Ints, right: Ints, values: Floats) -> Pairs:
+        """These pairs and further ones."""
+        return Pairs(
+            np.concatenate([self.left, left]),
+            np.concatenate([self.right, right]),
+            np.concatenate([self.values, values]),
+            self.names,
+        )
 
 
 @dataclass(frozen=True)
@@ -74,15 +85,14 @@ def near(listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:
     found = {
         "words": sparse_neighbours(text.words, text.words, k),
         "characters": sparse_neighbours(text.characters, text.characters, k),
+        "hash": hash_neighbours(listings.hashes, listings.hashes, k),
     }
-    if listings.hashes.any():
-        found["hash"] = hash_neighbours(listings.hashes, listings.hashes, k)
     for name, vectors in listings.vectors.items():
         found[name] = dense_neighbours(vectors, vectors, k)
     return found
 
 
-def candidates(found: Mapping[str, Neighbours], first: int, bits: int = 14) -> tuple[Ints, Ints]:
+def candidates(found: Mapping[str, Neighbours], first: int) -> tuple[Ints, Ints]:
     """Pairs (left below right), each once, where one is among the ``first`` of the other by any evidence."""
     size = len(next(iter(found.values())).place)
     codes = []
@@ -90,7 +100,7 @@ def candidates(found: Mapping[str, Neighbours], first: int, bits: int = 14) -> t
         place = one.place[:, : first + 1]
         there = place >= 0
         if name == "hash":
-            there &= one.similarity[:, : first + 1] >= 1 - bits / 64
+            there &= one.similarity[:, : first + 1] >= 1 - HASH_BITS / 64
         who = np.nonzero(there)[0]
         other = place[there]
         codes.append((np.minimum(who, other) * size + np.maximum(who, other))[who != other])
@@ -127,14 +137,16 @@ def similarities(listings: Listings, text: TextView, left: Ints, right: Ints) ->
 
 def _standing(name: str, found: Neighbours, value: Floats, left: Ints, right: Ints) -> dict[str, Floats]:
     """Where a similarity stands among those of either listing's neighbours."""
-    others = np.where(found.place == np.arange(len(found.place))[:, None], -np.inf, found.similarity)
+    rows, side = np.unique(np.concatenate([left, right]), return_inverse=True)
+    others = np.where(found.place[rows] == rows[:, None], -np.inf, found.similarity[rows])
     others = -np.sort(-others, axis=1)
     near = 1 - _NEAR_BITS / 64 if name == "hash" else _DENSE
     crowd = (others >= near).sum(axis=1).astype(np.float32)
     best = np.where(np.isfinite(others[:, 0]), others[:, 0], 0).astype(np.float32)
-    rank = np.stack([_rank(others[side], value) for side in (left, right)])
-    gap = np.stack([value - best[side] for side in (left, right)])
-    crowds = np.stack([crowd[side] for side in (left, right)])
+    sides = (side[: len(left)], side[len(left) :])
+    rank = np.stack([_rank(others, one, value) for one in sides])
+    gap = np.stack([value - best[one] for one in sides])
+    crowds = np.stack([crowd[one] for one in sides])
     return {
         f"{name}_rank_low": rank.min(axis=0),
         f"{name}_rank_high": rank.max(axis=0),
@@ -145,9 +157,13 @@ def _standing(name: str, found: Neighbours, value: Floats, left: Ints, right: In
     }
 
 
-def _rank(others: Floats, value: Floats) -> Floats:
-    """How many of the neighbours' similarities (pairs, k) lie above the pair's (pairs,)."""
-    return np.asarray((others > value[:, None] + 1e-6).sum(axis=1), np.float32)
+def _rank(others: Floats, rows: Ints, value: Floats) -> Floats:
+    """How many of the neighbours' similarities (listings, k) of ``rows`` (pairs,) lie above the pair's (pairs,)."""
+    found = np.zeros(len(value), np.float32)
+    for start in range(0, len(value), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        found[part] = (others[rows[part]] > value[part, None] + 1e-6).sum(axis=1)
+    return found
 
 
 def _words(text: TextView, left: Ints, right: Ints) -> dict[str, Floats]:

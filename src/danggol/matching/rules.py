@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from danggol.matching.index import Floats
-from danggol.matching.pairs import Evidence
 
 RULE_THRESHOLD = 0.5
 """Agreement from which a pair is a match."""
@@ -20,11 +19,10 @@ _AGAINST = 0.5
 """What is left of an agreement where quantities contradict."""
 
 
-def agreement(evidence: Evidence) -> Floats:
-    """Agreement (pairs,) of the candidate pairs."""
-    values, names = evidence.pairs.values, evidence.pairs.names
+def agreement(values: Floats, names: list[str]) -> Floats:
+    """Agreement (pairs,) of pairs described by ``values`` (pairs, features) of these names."""
     found = np.zeros(len(values), np.float32)
-    for name in ("words", "characters", "hash", *evidence.listings.vectors):
+    for name in _similarities(names):
         half = _HALF.get(name, _HALF_VECTORS)
         value = np.nan_to_num(values[:, names.index(name)], nan=0.0)
         low = np.clip(value / half, 0, 1) * 0.5
@@ -32,3 +30,8 @@ def agreement(evidence: Evidence) -> Floats:
         found = np.maximum(found, np.where(value >= half, 0.5 + high, low * 0.999))
     against = values[:, names.index("quantities_against")] > 0
     return np.where(against, found * _AGAINST, found).astype(np.float32)
+
+
+def _similarities(names: list[str]) -> list[str]:
+    """The features that are similarities: those whose standing among the neighbours is told as well."""
+    return [name for name in names if f"{name}_rank_low" in names]

@@ -14,8 +14,8 @@ class MatchingSettings(Settings):
 
     neighbours: int = Field(default=51, ge=2, le=500, description="nearest listings looked at, itself included")
     candidates: int = Field(default=20, ge=1, le=200, description="of these, how many by each evidence become pairs")
-    rounds: int = Field(default=300, ge=1, description="trees of the pair model")
-    learning_rate: float = Field(default=0.05, gt=0, le=1, description="of the pair model")
+    rounds: int = Field(default=200, ge=1, description="trees of each part of the pair model")
+    learning_rate: float = Field(default=0.08, gt=0, le=1, description="of the pair model")
     leaves: int = Field(default=31, ge=2, description="leaves of a tree")
     largest: int = Field(default=50, ge=1, le=50, description="matches of a listing at most, itself included")
     trials: int = Field(default=60, ge=1, description="settings of thresholds tried where there are labelled groups")

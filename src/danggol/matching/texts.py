@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from danggol.encoders.ngrams import Ngrams
 from danggol.errors import DataError
@@ -29,6 +29,15 @@ class TextView:
     """(listings, words) inverse document frequency of each word that is there"""
     told: dict[str, csr_matrix]
     """quantity (by what it measures), number, code: (listings, values) of ones"""
+
+    def extended(self, more: TextView) -> TextView:
+        """These rows and further ones, described by the same encoder."""
+        return TextView(
+            _below(self.words, more.words),
+            _below(self.characters, more.characters),
+            _below(self.weights, more.weights),
+            {name: _below(one, more.told[name]) for name, one in self.told.items()},
+        )
 
 
 class TextEncoder:
@@ -52,6 +61,10 @@ class TextEncoder:
         idf = self.words.idf if len(self.words) else np.zeros(1)
         weights = csr_matrix((idf[words.indices].astype(np.float32), words.indices, words.indptr), words.shape)
         return TextView(words, characters, weights, _told(texts))
+
+
+def _below(first: csr_matrix, second: csr_matrix) -> csr_matrix:
+    return csr_matrix(vstack([first, second], format="csr"))
 
 
 def _learnt(ngrams: Ngrams, texts: list[str]) -> csr_matrix:

@@ -23,9 +23,12 @@ def passing(who: Ints, similarity: Floats, threshold: float, loose: float, large
     ``who`` is the listing, the other never being itself. A pair passes at ``threshold``; a listing's best pair passes
     at ``loose`` (min2). The best ``largest - 1`` of a listing are kept: with itself there are ``largest``.
     """
-    rank = ranks(who, similarity)
-    kept = (similarity >= threshold) | ((rank == 0) & (similarity >= loose))
-    return np.asarray(kept & (rank < largest - 1))
+    found = np.zeros(len(who), np.bool_)
+    there = np.flatnonzero(similarity >= min(threshold, loose))
+    rank, value = ranks(who[there], similarity[there]), similarity[there]
+    kept = (value >= threshold) | ((rank == 0) & (value >= loose))
+    found[there[kept & (rank < largest - 1)]] = True
+    return found
 
 
 def ranks(who: Ints, similarity: Floats) -> Ints:

@@ -1,0 +1,100 @@
+"""New listings join those that were matched: what is known grows, and only what they touch is judged again.
+
+The new are searched among all. An old listing is touched where the first look gives a new one some chance of being the
+same product; its pairs are then described anew, since ranks and gaps among its neighbours changed. What changed a
+little for listings farther away is left as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from danggol.matching.index import (
+    Floats,
+    Ints,
+    Neighbours,
+    dense_neighbours,
+    extended,
+    hash_neighbours,
+    sparse_neighbours,
+)
+from danggol.matching.listings import Listings
+from danggol.matching.pairs import HASH_BITS, Evidence, describe
+from danggol.matching.settings import MatchingSettings
+from danggol.matching.texts import TextView
+
+_SOME_CHANCE = 0.1
+
+
+@dataclass(frozen=True)
+class Grown:
+    """What is known after new listings joined."""
+
+    evidence: Evidence
+    first: Floats
+    """(pairs,) what the first look says"""
+    open: Ints
+    """the pairs to be judged again"""
+
+
+def extend(
+    evidence: Evidence,
+    first: Floats,
+    new: Listings,
+    settings: MatchingSettings,
+    look: Callable[[Floats, list[str]], Floats],
+) -> Grown:
+    """Add new listings, their pairs, and what the first ``look`` says of them; ``first`` (pairs,) is what it said."""
+    size = len(evidence.listings)
+    listings = evidence.listings.extended(new)
+    more = evidence.encoder.transform(new.titles)
+    text = evidence.text.extended(more)
+    found = _searched(new, more, listings, text, settings.neighbours)
+    near = {name: extended(one, found[name]) for name, one in evidence.near.items()}
+    left, right = _new_pairs(near, size, settings.candidates)
+    fresh = describe(listings, text, near, left, right)
+    said = look(fresh.values, fresh.names)
+    touched = np.zeros(len(listings), np.bool_)
+    touched[left[said >= _SOME_CHANCE]] = True
+    touched[size:] = True
+    again = np.flatnonzero(touched[evidence.pairs.left] | touched[evidence.pairs.right])
+    values = evidence.pairs.values.copy()
+    values[again] = describe(listings, text, near, evidence.pairs.left[again], evidence.pairs.right[again]).values
+    said_again = first.copy()
+    said_again[again] = look(values[again], fresh.names)
+    pairs = type(fresh)(evidence.pairs.left, evidence.pairs.right, values, fresh.names)
+    pairs = pairs.extended(left, right, fresh.values)
+    opened = np.concatenate([again, np.arange(len(first), len(first) + len(left))])
+    grown = Evidence(listings, evidence.encoder, text, near, pairs)
+    return Grown(grown, np.concatenate([said_again, said]), opened)
+
+
+def _searched(new: Listings, more: TextView, listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:
+    """The nearest of the new listings among all."""
+    found = {
+        "words": sparse_neighbours(more.words, text.words, k),
+        "characters": sparse_neighbours(more.characters, text.characters, k),
+        "hash": hash_neighbours(new.hashes, listings.hashes, k),
+    }
+    for name, vectors in listings.vectors.items():
+        found[name] = dense_neighbours(new.vectors[name], vectors, k)
+    return found
+
+
+def _new_pairs(near: dict[str, Neighbours], size: int, first: int) -> tuple[Ints, Ints]:
+    """Pairs with a new listing, the left row below the right."""
+    total = len(next(iter(near.values())).place)
+    codes = []
+    for name, one in near.items():
+        place = one.place[:, : first + 1]
+        there = (place >= size) | ((place >= 0) & (np.arange(total)[:, None] >= size))
+        if name == "hash":
+            there &= one.similarity[:, : first + 1] >= 1 - HASH_BITS / 64
+        who = np.nonzero(there)[0]
+        other = place[there]
+        codes.append((np.minimum(who, other) * total + np.maximum(who, other))[who != other])
+    pair = np.unique(np.concatenate(codes))
+    return pair // total, pair % total
