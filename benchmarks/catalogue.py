@@ -126,8 +126,8 @@ def ours(
     learnt, items = (Items.of(table, key="id") for table in (train, test))
     model = AttributeModel(**settings.model_dump()).learn(learnt, train.select(ATTRIBUTES))
     attributes = time.perf_counter()
-    assert model.pictures is not None
-    search = PictureSearch(model.pictures).learn(learnt)
+    assert model.experts is not None and model.experts.pictures is not None
+    search = PictureSearch(model.experts.pictures).learn(learnt)
     fitted = time.perf_counter()
     right: Scores = {}
     answered: dict[str, dict[str, float]] = {}

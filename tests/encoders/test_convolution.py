@@ -97,14 +97,6 @@ def test_a_seed_gives_the_same_weights_also_when_the_run_was_killed(tmp_path: Pa
     np.testing.assert_allclose(resumed.transform(pixels), whole.transform(pixels), atol=1e-4)
 
 
-def test_going_on_keeps_what_is_learnt(encoder: PictureEncoder) -> None:
-    pixels, labels = made(200, seed=5)
-    again = PictureEncoder.from_saved(encoder.to_dict(), encoder.to_bytes())
-    again.refine(pixels, labels, epochs=1)
-    said = again.describe(pixels).log_probabilities["shape"]
-    assert (said.argmax(axis=1) == labels["shape"]).mean() > 0.95
-
-
 def test_pictures_are_read_and_broken_ones_are_marked() -> None:
     out = io.BytesIO()
     Image.new("L", (50, 80), 128).save(out, "PNG")

@@ -139,23 +139,10 @@ class PictureEncoder:
         torch.manual_seed(self.settings.seed)
         self.network = PictureNetwork(self.settings.channels, self.settings.vector, heads)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        return self._train(pixels, labels, words, self.settings.epochs, self.settings.learning_rate, checkpoint)
-
-    def refine(
-        self, pixels: Pixels, labels: Mapping[str, Codes], words: csr_matrix | None = None, epochs: int = 1
-    ) -> Trained:
-        """Go on for a few epochs at a twentieth of the learning rate, with the same classes and words."""
-        self._check(pixels)
-        return self._train(pixels, labels, words, epochs, self.settings.learning_rate / 20, None)
+        return self._train(pixels, labels, words, checkpoint)
 
     def _train(
-        self,
-        pixels: Pixels,
-        labels: Mapping[str, Codes],
-        words: csr_matrix | None,
-        epochs: int,
-        rate: float,
-        checkpoint: Checkpoint | None,
+        self, pixels: Pixels, labels: Mapping[str, Codes], words: csr_matrix | None, checkpoint: Checkpoint | None
     ) -> Trained:
         network, settings = self._fitted(), self.settings
         values = torch.from_numpy(pixels)
@@ -178,8 +165,8 @@ class PictureEncoder:
             return total
 
         schedule = Schedule(
-            epochs=epochs, batch_size=settings.batch_size, learning_rate=rate, weight_decay=settings.weight_decay,
-            warm_up=0.15, clip=_CLIP, device="cpu", seed=settings.seed,
+            epochs=settings.epochs, batch_size=settings.batch_size, learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay, warm_up=0.15, clip=_CLIP, device="cpu", seed=settings.seed,
         )  # fmt: skip
         return train(network, loss, len(pixels), schedule, checkpoint=checkpoint, name="picture network")
 

@@ -115,11 +115,13 @@ def test_a_newer_format_and_another_folder_are_told_clearly(model: AttributeMode
 def test_titles_alone_and_pictures_alone_are_enough() -> None:
     items, labels = catalogue(300)
     titles = AttributeModel(held=0.3, picture=SMALL).learn(items.without("picture"), labels)
-    assert titles.pictures is None
+    assert titles.experts is not None
+    assert titles.experts.pictures is None
     assert accuracy(titles, items, labels, "brand") == 1.0
     few = SMALL.model_copy(update={"epochs": 2})
     pictures = AttributeModel(held=0.3, picture=few).learn(items.without("title"), labels)
-    assert pictures.titles is None
+    assert pictures.experts is not None
+    assert pictures.experts.titles is None
     assert set(pictures.predict(items)["attribute"]) == {"colour", "shape", "brand"}
 
 

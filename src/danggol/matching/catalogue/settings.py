@@ -22,6 +22,5 @@ class AttributeSettings(Settings):
     longest: int = Field(default=5, ge=0, le=10, description="characters of the longest one; below shortest: none")
     strength: float = Field(default=8.0, gt=0, description="how closely the linear title models follow the rows")
     steps: int = Field(default=60, ge=1, description="steps in which a title model is fitted, at most")
-    refine: int = Field(default=1, ge=0, le=100, description="passes over all pictures once the joining is fitted")
     picture: ConvolutionSettings = Field(default_factory=ConvolutionSettings, description="the picture network")
     seed: int = Field(default=0, ge=0, lt=2**32, description="seed of the held-out share")

@@ -30,23 +30,19 @@ class TitleModel:
         self.counted: list[Ngrams] = []
         self.models: dict[str, NgramClasses] = {}
 
-    def read(self, titles: Sequence[str]) -> csr_matrix:
-        """Learn the n-grams of titles and give the rows (titles, n-grams). DataError: no word comes twice."""
+    def read(self, titles: Sequence[str]) -> Self:
+        """Learn the n-grams of titles. DataError: no word comes twice."""
         settings = self.settings
         counted = [Ngrams(high=settings.words)]
         if settings.longest >= settings.shortest:
             low, high = settings.shortest, settings.longest
             counted.append(Ngrams(kind="characters", low=low, high=high, fewest=_FEWEST_CHARACTERS))
-        rows, self.counted = [], []
-        for one in counted:
-            if one.settings.kind == "characters" and len(titles) < 20 * _FEWEST_CHARACTERS:
-                continue
-            rows.append(one.fit_transform(titles))
-            self.counted.append(one)
-        return csr_matrix(hstack(rows))
+        few = len(titles) < 20 * _FEWEST_CHARACTERS
+        self.counted = [one.fit(titles) for one in counted if one.settings.kind == "words" or not few]
+        return self
 
-    def rows(self, titles: Sequence[str]) -> csr_matrix:
-        """(titles, n-grams) of any titles."""
+    def rows(self, titles: Sequence[str | None]) -> csr_matrix:
+        """(titles, n-grams) of any titles; a missing one has none."""
         return csr_matrix(hstack([one.transform(titles) for one in self.counted]))
 
     def fit(
@@ -64,9 +60,12 @@ class TitleModel:
             )
         return self
 
-    def log_probabilities(self, titles: Sequence[str]) -> dict[str, Floats]:
+    def words(self, rows: csr_matrix) -> csr_matrix:
+        """(titles, words) the columns of rows that are words: tf-idf, of length one."""
+        return rows[:, : len(self.counted[0])]
+
+    def log_probabilities(self, rows: csr_matrix) -> dict[str, Floats]:
         """By attribute (titles, classes), natural logarithms."""
-        rows = self.rows(titles)
         return {name: model.log_probabilities(rows) for name, model in self.models.items()}
 
     def ngrams_to_json(self) -> str:
