@@ -30,7 +30,7 @@ _TAIL = ("rank_rising", "rank_recent", "rank_next_new", "rank_next_any", "rank_n
 _TAIL_FROM = 15
 """Never-bought products that no scorer puts among its first so many are the tail; their rows are drawn."""
 _NETWORK_SHARE = 2.0
-"""What the network weighs in the order, beside 1 for the rankers and 1 for the classifier."""
+"""What the network weighs in the order, beside 1 for the rankers."""
 _TUNED_ROUNDS, _TUNED_RATE, _TUNED_EPOCHS = 0.15, 0.5, 1 / 3
 """Of what a model of its own would have, the trees that are added to another shop's, their rate, the network's passes.
 
@@ -187,11 +187,12 @@ class Ranker:
         """Order score (standardised within the customer) and probability of each of the batch's rows."""
         row, count = batch.row, len(batch.customers)
         margin = np.asarray(self.classifier.predict(batch.values, raw_score=True))
-        order = standard(row, margin, count)
+        if self.network is None:
+            order = standard(row, margin, count)
+        else:
+            order = _NETWORK_SHARE * standard(row, self.network.score(batch.values), count)
         for ranker in self.rankers:
             order += standard(row, np.asarray(ranker.predict(batch.values)), count) / len(self.rankers)
-        if self.network is not None:
-            order += _NETWORK_SHARE * standard(row, self.network.score(batch.values), count)
         return order, self.calibrator.predict(margin)
 
     def probability(self, values: NDArray[np.float32]) -> Floats:

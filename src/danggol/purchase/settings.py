@@ -11,7 +11,7 @@ class PurchaseSettings(Settings):
     """Settings of the purchase model; all times in days."""
 
     horizon_days: float = Field(default=30, gt=0, le=366, description="how far ahead purchases are predicted")
-    windows: int = Field(default=14, ge=1, le=60, description="past moments that the model learns from")
+    windows: int = Field(default=20, ge=1, le=60, description="past moments that the model learns from")
     window_step_days: float = Field(default=10, gt=0, le=366, description="days between those moments")
     shortest_history_days: float = Field(default=30, ge=0, description="history that a moment needs before it")
     customers_per_window: int = Field(
@@ -33,7 +33,7 @@ class PurchaseSettings(Settings):
     learning_rate: float = Field(default=0.1, gt=0, le=1, description="of the rankers")
     leaves: int = Field(default=15, ge=2, le=1024, description="of a ranker's tree")
     classifier_rounds: int = Field(default=100, ge=1, le=5000, description="trees of the classifier, at most")
-    network_epochs: int = Field(default=6, ge=0, le=200, description="passes of the network over the rows; 0: none")
+    network_epochs: int = Field(default=9, ge=0, le=200, description="passes of the network over the rows; 0: none")
     tail_share: float = Field(default=0.33, gt=0, le=1, description="share of unlikely candidates that are learnt from")
     rankers: int = Field(default=1, ge=1, le=20, description="rankers with different seeds that are averaged")
     stored_scores: int = Field(
