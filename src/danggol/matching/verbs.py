@@ -1,0 +1,83 @@
+"""What the command line does with matching: match a shop's listings and write them down, and say why of two."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from danggol.matching.matcher import Matched, Matcher
+from danggol.matching.reasons import why as reasons
+from danggol.matching.settings import MatchingSettings
+from danggol.matching.shop_listings import read_listings
+
+if TYPE_CHECKING:
+    from danggol.shop import Shop
+
+_MODEL = Path("models", "matching")
+
+
+def match(
+    shop: Shop,
+    model: str | Path | Matcher | None = None,
+    labels: Mapping[str, Any] | None = None,
+    settings: MatchingSettings | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Match all listings of a shop; writes ``product_matches`` and ``product_groups``.
+
+    ``model``: a fitted matcher or the folder of one. ``labels``: the known group of some listings by id; a model is
+    fitted on those and saved to the shop's ``models/matching``. With neither: that saved model where there is one, else
+    fixed rules. Groups keep the ids that ``product_groups`` held.
+    """
+    began = time.perf_counter()
+    listings, as_of = read_listings(shop)
+    matcher = _matcher(shop, model, settings, seed)
+    if labels is not None:
+        known = [row for row, name in enumerate(listings.ids.tolist()) if labels.get(name) is not None]
+        matcher = Matcher(_with_seed(settings, seed)).fit(listings.take(np.array(known, np.int64)), labels)
+        matcher.save(shop.path / _MODEL)
+    former = dict(shop.read("product_groups", ["product_id", "group_id"]).rows()) if shop.has("product_groups") else {}
+    found = matcher.predict(listings, former)
+    stamp = pl.lit(as_of).alias("as_of")
+    with shop.run("match", settings=matcher.settings.model_dump(), seed=matcher.settings.seed) as run:
+        matches = run.write("product_matches", found.frame().with_columns(stamp))
+        run.write("product_groups", found.groups().with_columns(stamp))
+    return {
+        "listings": len(listings),
+        "product_matches": matches,
+        "groups": len(set(found.group)),
+        "by": "pair model" if matcher.model is not None else "rules",
+        "as_of": as_of.isoformat(),
+        "seconds": round(time.perf_counter() - began, 1),
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def why(
+    shop: Shop, first: str, second: str, model: str | Path | Matcher | None = None, seed: int = 0
+) -> dict[str, Any]:
+    """What speaks for and against two listings being one product; see :func:`danggol.matching.reasons.why`."""
+    matcher = _matcher(shop, model, None, seed)
+    state: Matched = matcher.match(read_listings(shop)[0])
+    return reasons(matcher, state, first, second)
+
+
+def _matcher(shop: Shop, model: str | Path | Matcher | None, settings: MatchingSettings | None, seed: int) -> Matcher:
+    """The model given, the shop's saved one, or the rules."""
+    if isinstance(model, Matcher):
+        return model
+    if model is not None:
+        return Matcher.load(model)
+    saved = shop.path / _MODEL
+    return Matcher.load(saved) if saved.exists() and settings is None else Matcher(_with_seed(settings, seed))
+
+
+def _with_seed(settings: MatchingSettings | None, seed: int) -> MatchingSettings:
+    values = {} if settings is None else settings.model_dump(exclude_unset=True)
+    return MatchingSettings.of({"seed": seed} | values)

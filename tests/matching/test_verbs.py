@@ -1,0 +1,91 @@
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from tests.matching.made import market
+
+from danggol.errors import DataError, UsageError
+from danggol.matching import Matcher
+from danggol.matching.hashes import picture_hash
+from danggol.matching.verbs import match, why
+from danggol.shop import Shop
+
+
+@pytest.fixture
+def shop(tmp_path):
+    made = Shop.create(tmp_path / "shop")
+    listings, _ = market(products=30)
+    table = pl.DataFrame({"product_id": listings.ids, "title": listings.titles})
+    made.write("products", table.sample(fraction=1.0, shuffle=True, seed=1))
+    return made
+
+
+def picture(seed, size=(120, 90)):
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8))
+    return small.resize(size, Image.Resampling.BICUBIC)
+
+
+def test_match_writes_both_tables_and_ids_survive(shop):
+    told = match(shop)
+    matches, groups = shop.read("product_matches"), shop.read("product_groups")
+    assert told["product_matches"] == matches.height
+    assert told["groups"] == groups["group_id"].n_unique()
+    assert not shop.check()
+    own = matches.filter(pl.col("product_id") == pl.col("other_id"))
+    assert sorted(own["product_id"]) == sorted(groups["product_id"])
+    match(shop)
+    again = shop.read("product_groups")
+    assert dict(again.select("product_id", "group_id").rows()) == dict(groups.select("product_id", "group_id").rows())
+
+
+def test_labels_make_a_model_that_later_runs_use(shop):
+    _, groups = market(products=30)
+    told = match(shop, labels=groups, settings=Matcher(rounds=10, leaves=4, trials=5).settings)
+    assert told["by"] == "pair model"
+    assert match(shop)["by"] == "pair model"
+
+
+def test_why(shop):
+    said = why(shop, "p000-0", "p000-1")
+    assert said["matched"] and said["same_group"]
+    assert "100g" in [word for word, _ in said["shared"]]
+    assert said["told"][0]["quantities"] == ["100g"]
+    far = why(shop, "p000-0", "p020-1")
+    assert not far["matched"]
+    assert far["quantities_against"]
+    with pytest.raises(UsageError, match="no listing"):
+        why(shop, "p000-0", "nobody")
+
+
+def test_pictures_match_by_hash(tmp_path):
+    shop = Shop.create(tmp_path / "shop")
+    shop.write("products", pl.DataFrame({"product_id": ["a", "b", "c"], "title": ["merah", "biru", "hijau"]}))
+    with shop.run("test") as run:
+        picture(1).save(run.file_path("images/a.png"))
+        picture(1, (60, 45)).save(run.file_path("images/b.jpg"), quality=80)
+        picture(2).save(run.file_path("images/c.png"))
+        run.write(
+            "product_images",
+            pl.DataFrame({"product_id": list("abc"), "image": [f"images/{n}" for n in ("a.png", "b.jpg", "c.png")]}),
+        )
+    match(shop)
+    found = shop.read("product_matches").filter(pl.col("product_id") != pl.col("other_id"))
+    assert sorted(found.select("product_id", "other_id", "by").rows()) == [("a", "b", "hash"), ("b", "a", "hash")]
+
+
+def test_a_hash_survives_scaling_and_a_flat_or_broken_picture_has_none(tmp_path):
+    picture(3).save(tmp_path / "a.png")
+    picture(3, (300, 200)).save(tmp_path / "b.jpg")
+    one, two = (int(picture_hash(tmp_path / name), 16) for name in ("a.png", "b.jpg"))
+    assert (one ^ two).bit_count() <= 6
+    Image.new("RGB", (50, 50), "white").save(tmp_path / "flat.png")
+    (tmp_path / "broken.png").write_bytes(b"no picture")
+    assert picture_hash(tmp_path / "flat.png") is None
+    assert picture_hash(tmp_path / "broken.png") is None
+    assert picture_hash(tmp_path / "absent.png") is None
+
+
+def test_a_shop_without_products(tmp_path):
+    with pytest.raises(DataError, match="no table 'products'"):
+        match(Shop.create(tmp_path / "shop"))
