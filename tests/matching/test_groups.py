@@ -1,6 +1,7 @@
 import numpy as np
 
 from danggol.matching.groups import group_ids, partition
+from danggol.matching.matches import members
 
 
 def test_a_doubtful_pair_does_not_chain_two_products():
@@ -28,3 +29,8 @@ def test_a_new_group_never_takes_an_id_in_use():
     ids = group_ids(["a", "b"], np.array([0, 1]), former)
     assert ids[1] == former["b"]
     assert ids[0] != ids[1]
+
+
+def test_members_are_all_pairs_of_a_group():
+    left, right = members(np.array([3, 0, 3, -1, 3, -1]))
+    assert sorted(zip(left.tolist(), right.tolist(), strict=True)) == [(0, 2), (0, 4), (2, 0), (2, 4), (4, 0), (4, 2)]

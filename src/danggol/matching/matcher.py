@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,15 +14,16 @@ from danggol.matching.groups import partition
 from danggol.matching.index import Floats, Ints
 from danggol.matching.joining import extend
 from danggol.matching.listings import Listings
-from danggol.matching.matches import Matches, both_ways, chosen
+from danggol.matching.matches import Limits, Matches, answer, chosen
 from danggol.matching.pair_model import PairModel
 from danggol.matching.pairs import Evidence, gather
 from danggol.matching.rules import RULE_THRESHOLD, agreement
 from danggol.matching.saved import read_model, write_model
 from danggol.matching.settings import MatchingSettings
-from danggol.matching.thresholds import passing, tuned
+from danggol.matching.thresholds import tuned
 from danggol.metrics.matching import row_f1
 
+_GROUP_LIMITS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 _FEWEST = 20
 """Labelled groups of two listings or more below which there is nothing to learn from."""
 
@@ -55,7 +56,7 @@ class Matcher:
         self.model: PairModel | None = None
         self.names: list[str] = []
         """the pair model's features"""
-        self.thresholds = {"pass": RULE_THRESHOLD, "second": RULE_THRESHOLD, "group": RULE_THRESHOLD}
+        self.limits = Limits(RULE_THRESHOLD, RULE_THRESHOLD, RULE_THRESHOLD, self.settings.largest)
         self.figures: dict[str, float] = {}
 
     def fit(self, listings: Listings, groups: Mapping[str, Any]) -> Self:
@@ -81,12 +82,14 @@ class Matcher:
     def match(self, listings: Listings, former: Mapping[str, str] | None = None) -> Matched:
         """As :meth:`predict`, with what :meth:`join` needs."""
         evidence = gather(listings, self.settings)
-        first = self._look(evidence)
-        value = first
-        if self.model is not None and len(first):
-            value = self.model.second_look(evidence.pairs, first, len(listings))
-        pairs = evidence.pairs
-        group = partition(len(listings), pairs.left, pairs.right, value, self.thresholds["group"])
+        return self.decide(evidence, former)
+
+    def decide(self, evidence: Evidence, former: Mapping[str, str] | None = None) -> Matched:
+        """As :meth:`match`, of listings whose pairs are described already."""
+        pairs, size = evidence.pairs, len(evidence.listings)
+        first = self._look_at(pairs.values, pairs.names)
+        value = first if self.model is None or not len(first) else self.model.second_look(pairs, first, size)
+        group = partition(size, pairs.left, pairs.right, value, self.limits.group)
         return Matched(evidence, first, value, group, self._chosen(evidence, value, group, former or {}))
 
     def join(self, state: Matched, new: Listings) -> Matched:
@@ -107,14 +110,14 @@ class Matcher:
         pairs, former = evidence.pairs, dict(zip(state.matches.ids.tolist(), state.matches.group, strict=True))
         changed = np.unique(np.concatenate([pairs.left[grown.open], pairs.right[grown.open]]))
         group = partition(
-            len(evidence.listings), pairs.left, pairs.right, value, self.thresholds["group"], (state.group, changed)
+            len(evidence.listings), pairs.left, pairs.right, value, self.limits.group, (state.group, changed)
         )
         return Matched(evidence, first, value, group, self._chosen(evidence, value, group, former))
 
     def save(self, folder: str | Path) -> Path:
         """Write the model as plain files (JSON and LightGBM's text); the folder holds the old or the new one whole."""
         config = {"settings": self.settings.model_dump(), "names": self.names, "figures": self.figures}
-        return write_model(Path(folder), config | {"thresholds": self.thresholds}, self.model)
+        return write_model(Path(folder), config | {"limits": asdict(self.limits)}, self.model)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -122,15 +125,11 @@ class Matcher:
         config, model = read_model(Path(folder))
         found = cls(MatchingSettings.of(config["settings"]))
         found.model, found.names = model, list(config["names"])
-        found.thresholds, found.figures = dict(config["thresholds"]), dict(config["figures"])
+        found.limits, found.figures = Limits(**config["limits"]), dict(config["figures"])
         return found
 
     def _chosen(self, evidence: Evidence, value: Floats, group: Ints, former: Mapping[str, str]) -> Matches:
-        limits = (self.thresholds["pass"], self.thresholds["second"], self.settings.largest)
-        return chosen(evidence, value, limits, group, former, "pair_model" if self.model else "")
-
-    def _look(self, evidence: Evidence) -> Floats:
-        return self._look_at(evidence.pairs.values, evidence.pairs.names)
+        return chosen(evidence, value, self.limits, group, former, "pair_model" if self.model else "")
 
     def _look_at(self, values: Floats, names: list[str]) -> Floats:
         """What the first look says of described pairs, or how far their evidence agrees."""
@@ -142,20 +141,32 @@ class Matcher:
         return self.model.look(values)
 
     def _tune(self, found: list[Evidence], honest: list[Floats], codes: list[Ints]) -> None:
-        """The thresholds with the best mean row F1 on probabilities of what was not learnt from."""
-        directed = [both_ways(one.pairs.left, one.pairs.right, value) for one, value in zip(found, honest, strict=True)]
+        """The limits with the best mean row F1 on probabilities of what was not learnt from: first the groups'."""
 
-        def value(limits: Mapping[str, float]) -> float:
+        def grouped(limit: float) -> list[Ints]:
+            return [
+                partition(len(code), one.pairs.left, one.pairs.right, value, limit)
+                for one, value, code in zip(found, honest, codes, strict=True)
+            ]
+
+        def reached(limits: Limits, groups: list[Ints]) -> float:
             scores = []
-            for (who, other, both), code in zip(directed, codes, strict=True):
-                kept = passing(who, both, limits["pass"], limits["pass"] * limits["second"], self.settings.largest)
-                scores.append(row_f1(who[kept], other[kept], code))
+            for one, value, group, code in zip(found, honest, groups, codes, strict=True):
+                left, right, _ = answer(one.pairs.left, one.pairs.right, value, group, limits)
+                scores.append(row_f1(left, right, code))
             return float(np.concatenate(scores).mean())
 
-        bounds = {"pass": (0.05, 0.95), "second": (0.0, 1.0)}
-        best = tuned(value, bounds, {"pass": 0.4, "second": 1.0}, self.settings.trials, self.settings.seed)
-        self.figures = {"row_f1": value(best)}
-        self.thresholds = {"pass": best["pass"], "second": best["pass"] * best["second"], "group": best["pass"]}
+        tried = {limit: grouped(limit) for limit in _GROUP_LIMITS}
+        group = max(tried, key=lambda limit: reached(Limits(0.65, 0.25, limit), tried[limit]))
+        best = tuned(
+            lambda one: reached(Limits(one["alone"], one["alone"] * one["second"], group), tried[group]),
+            {"alone": (0.3, 1.0), "second": (0.1, 1.0)},
+            {"alone": 0.65, "second": 0.4},
+            self.settings.trials,
+            self.settings.seed,
+        )
+        self.limits = Limits(best["alone"], best["alone"] * best["second"], group, self.settings.largest)
+        self.figures = {"row_f1": reached(self.limits, tried[group])}
 
 
 def _coded(listings: Listings, groups: Mapping[str, Any]) -> Ints:

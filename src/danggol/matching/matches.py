@@ -26,7 +26,7 @@ class Matches:
     similarity: Floats
     """(matches,) probability of the same product, or agreement in [0, 1]; 1 with itself"""
     by: NDArray[np.str_]
-    """(matches,) what matched"""
+    """(matches,) what matched; empty: only others of the group do"""
     rank: Ints
     """(matches,) place among the listing's matches, 0 being itself"""
     group: list[str]
@@ -39,7 +39,7 @@ class Matches:
                 "product_id": self.ids[self.left],
                 "other_id": self.ids[self.right],
                 "similarity": self.similarity.astype(np.float64),
-                "by": self.by,
+                "by": pl.Series(self.by).replace("", None),
                 "rank": self.rank,
             }
         )
@@ -54,32 +54,77 @@ class Matches:
         return frame.rename({"product_id": "posting_id", "other_id": "matches"})
 
 
-def chosen(
-    evidence: Evidence, value: Floats, limits: tuple[float, float, int], group: Ints, former: Mapping[str, str], by: str
-) -> Matches:
-    """The matches among the pairs by their ``value`` (pairs,).
+@dataclass(frozen=True)
+class Limits:
+    """From which value a pair is a match by itself, a listing's best pair is one (min2), and a group holds together."""
 
-    ``limits``: threshold, the loose one of the second-nearest, and how many at most. ``by`` is what matched, or empty:
-    then the evidence with the largest similarity.
+    alone: float
+    second: float
+    group: float
+    largest: int = 50
+    """matches of a listing at most, itself included"""
+
+
+def chosen(
+    evidence: Evidence, value: Floats, limits: Limits, group: Ints, former: Mapping[str, str], by: str
+) -> Matches:
+    """The matches by the pairs' ``value`` (pairs,), a listing's own group first.
+
+    ``by`` is what matched, or empty: then the evidence with the largest similarity. Members of one group that are no
+    candidate pair have the group's limit as their similarity, and nothing that matched.
     """
     pairs, size = evidence.pairs, len(evidence.listings)
-    who, other, both = both_ways(pairs.left, pairs.right, value)
-    kept = passing(who, both, *limits)
-    pair = np.tile(np.arange(len(pairs.left)), 2)[kept]
-    said = np.full(len(pair), by) if by else _by(evidence, pair)
+    who, other, pair = answer(pairs.left, pairs.right, value, group, limits)
+    looked = pair >= 0
+    both = np.where(looked, value[pair] if len(value) else 0.0, limits.group)
+    said = np.full(len(pair), by, dtype="U10")
+    if not by:
+        said[looked] = _by(evidence, pair[looked])
+    said[~looked] = ""
     itself = np.arange(size)
-    left, right = np.concatenate([itself, who[kept]]), np.concatenate([itself, other[kept]])
-    similarity = np.concatenate([np.ones(size), both[kept]]).astype(np.float32)
-    order = np.lexsort((right, -similarity, left != right, left))
-    return Matches(
-        evidence.listings.ids,
-        left[order],
-        right[order],
-        similarity[order],
-        np.concatenate([np.full(size, by or "text"), said])[order],
-        ranks(left[order], -np.arange(len(order), dtype=np.float32)),
-        group_ids(evidence.listings.ids.tolist(), group, former),
-    )
+    left, right = np.concatenate([itself, who]), np.concatenate([itself, other])
+    similarity = np.concatenate([np.ones(size), both]).astype(np.float32)
+    order = np.lexsort((right, -similarity, group[left] != group[right], left != right, left))
+    rank = ranks(left[order], -np.arange(len(order), dtype=np.float64))
+    order, rank = order[rank < limits.largest], rank[rank < limits.largest]
+    ids = evidence.listings.ids
+    matched = np.concatenate([np.full(size, by or "text", dtype="U10"), said])[order]
+    names = group_ids(ids.tolist(), group, former)
+    return Matches(ids, left[order], right[order], similarity[order], matched, rank, names)
+
+
+def answer(left: Ints, right: Ints, value: Floats, group: Ints, limits: Limits) -> tuple[Ints, Ints, Ints]:
+    """Directed matches: the listing, the other, and the row of their pair, -1 where they are none.
+
+    Matches are the members of the own group, pairs that pass by themselves, and a listing's best pair where it passes
+    the loose limit. Groups of more than ``largest`` are told by their candidate pairs only.
+    """
+    size = len(group)
+    who, other, both = both_ways(left, right, value)
+    count = np.bincount(group, minlength=size)[group] if size else group
+    lone = count[who] == 1
+    kept = passing(who, both, limits.alone, limits.alone, 10**9)
+    kept |= lone & passing(who, both, limits.alone, limits.second, 10**9)
+    kept |= group[who] == group[other]
+    one, two = members(np.where(count <= limits.largest, group, -1))
+    pair = np.tile(np.arange(len(left)), 2)[kept]
+    code, more = who[kept] * size + other[kept], one * size + two
+    more = more[~np.isin(more, code)]
+    code = np.concatenate([code, more])
+    return code // max(size, 1), code % max(size, 1), np.concatenate([pair, np.full(len(more), -1)])
+
+
+def members(group: Ints) -> tuple[Ints, Ints]:
+    """Every listing with every other of its group (pairs,), both ways; a negative group is none."""
+    row = np.flatnonzero(group >= 0)
+    order = row[np.argsort(group[row], kind="stable")]
+    count = np.unique(group[order], return_counts=True)[1]
+    wide = np.repeat(count, count)
+    start = np.repeat(np.cumsum(count) - count, count)
+    left = np.repeat(order, wide)
+    nth = np.arange(len(left)) - np.repeat(np.cumsum(wide) - wide, wide)
+    right = order[np.repeat(start, wide) + nth]
+    return left[left != right], right[left != right]
 
 
 def both_ways(left: Ints, right: Ints, value: Floats) -> tuple[Ints, Ints, Floats]:

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 def why(matcher: Matcher, state: Matched, first: str, second: str) -> dict[str, Any]:
     """What speaks for and against two listings being one product, by id.
 
-    ``probability``: what the pair model says, or how far the evidence agrees; None where the pair was too far apart to
-    be looked at. ``threshold``, ``matched``, ``same_group``. ``similarity`` by kind of evidence. ``shared`` and ``only``:
-    words with their weight, the rarest first. ``told``: quantities, numbers and codes of either. UsageError: an id that
-    is not there.
+    ``probability``: what the pair model says, or how far the evidence agrees; None where the two lay too far apart to
+    be looked at. ``threshold``, ``matched``, ``same_group``. ``similarity`` by kind of evidence. ``shared``, ``only``:
+    words with their weight, the rarest first. ``told``: quantities, numbers and codes. UsageError: an id that is not
+    there.
     """
     listings = state.evidence.listings
     rows = [_row(listings.ids, name) for name in (first, second)]
@@ -38,7 +38,7 @@ def why(matcher: Matcher, state: Matched, first: str, second: str) -> dict[str, 
         "listings": [first, second],
         "titles": [listings.titles[row] for row in rows],
         "probability": float(state.value[there[0]]) if len(there) else None,
-        "threshold": matcher.thresholds["pass"],
+        "threshold": matcher.limits.alone,
         "matched": bool(matched.any()),
         "same_group": state.matches.group[rows[0]] == state.matches.group[rows[1]],
         "similarity": {name: None if np.isnan(value[name]) else round(value[name], 4) for name in kinds},

@@ -56,7 +56,7 @@ def read_model(folder: Path) -> tuple[dict[str, Any], PairModel | None]:
             f"the model in {folder} has format {config.get('format')}, newer than this danggol's {FORMAT}; "
             "install a newer danggol or train the model again"
         )
-    missing = [name for name in ("settings", "names", "thresholds", "figures", "looks") if name not in config]
+    missing = [name for name in ("settings", "names", "limits", "figures", "looks") if name not in config]
     if missing:
         raise DataError(f"the model's {folder / _CONFIG} lacks '{missing[0]}'; train the model again")
     looks = config["looks"]

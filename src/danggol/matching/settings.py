@@ -18,7 +18,7 @@ class MatchingSettings(Settings):
     learning_rate: float = Field(default=0.08, gt=0, le=1, description="of the pair model")
     leaves: int = Field(default=31, ge=2, description="leaves of a tree")
     largest: int = Field(default=50, ge=1, le=50, description="matches of a listing at most, itself included")
-    trials: int = Field(default=60, ge=1, description="settings of thresholds tried where there are labelled groups")
+    trials: int = Field(default=30, ge=1, description="settings of thresholds tried where there are labelled groups")
     seed: int = Field(default=0, ge=0, description="of everything drawn by chance")
 
     @model_validator(mode="after")

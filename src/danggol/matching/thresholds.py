@@ -8,6 +8,7 @@ groups (Optuna's tree-structured Parzen estimator: Akiba et al., KDD 2019).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ def passing(who: Ints, similarity: Floats, threshold: float, loose: float, large
     return found
 
 
-def ranks(who: Ints, similarity: Floats) -> Ints:
+def ranks(who: Ints, similarity: NDArray[np.floating[Any]]) -> Ints:
     """Place (pairs,) of each pair among those of its listing, from 0; equal ones in the order given."""
     order = np.lexsort((-similarity, who))
     count = np.bincount(who, minlength=1)
