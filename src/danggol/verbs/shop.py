@@ -1,19 +1,15 @@
-"""What each verb of the command line does: call a room, and put what came of it into words."""
+"""What the verbs on a shop's tables do: simulate, import, check, doctor, report, export, forget, clean."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from danggol.console import Outcome, Table
 from danggol.errors import UsageError
-from danggol.purchase_words import evaluation_words, importance_words, ranged, reason_words
 from danggol.shop import Shop
 
 if TYPE_CHECKING:
-    from danggol.purchase.settings import PurchaseSettings
     from danggol.shop.sources import ImportReport
 
 _SIZES = ("bytes", "KB", "MB", "GB", "TB")
@@ -216,149 +212,3 @@ def clean(path: Path) -> Outcome:
     """Delete old versions."""
     versions, freed = Shop.open(path).clean()
     return Outcome({"versions": versions, "bytes": freed}, [f"Deleted {versions:,} old versions, {size(freed)}."])
-
-
-def run(path: Path, *, seed: int) -> Outcome:
-    """Every capability, then the report."""
-    from danggol import pipeline
-
-    figures = pipeline.run(Shop.open(path), seed)
-    return Outcome(figures, _run_words(figures))
-
-
-def _run_words(figures: Mapping[str, Mapping[str, Any]]) -> list[str | Table]:
-    from danggol import pipeline
-
-    rows = [(name, found.get("skipped", "done")) for name, found in figures.items()]
-    said: list[str | Table] = [Table(("step", "outcome"), rows)]
-    where = pipeline.report_path(figures)
-    if where:
-        said.append(f"The report is in {where}; open it in a browser.")
-    return said
-
-
-def demo(path: Path, *, market: str, seed: int, replace: bool) -> Outcome:
-    """A simulated market, everything run on it, and the report."""
-    from danggol import pipeline
-    from danggol.twin import simulate as simulate_market
-
-    began = time.monotonic()
-    if not replace and (path / "shop.toml").exists() and Shop.open(path).has("events"):
-        raise UsageError(
-            f"{path} is there already; go on with it by danggol run {path}, "
-            f"or begin anew by danggol demo {path} --replace"
-        )
-    market_figures = simulate_market(path, market=market, seed=seed, replace=replace)
-    simulated = time.monotonic()
-    figures = pipeline.run(Shop.open(path), seed, pipeline.QUICK)
-    ended = time.monotonic()
-    times = {"simulate": round(simulated - began, 1), "run": round(ended - simulated, 1)}
-    words = [
-        f"Simulated {market_figures['tables']['events']:,} events in {times['simulate']:.0f} s.",
-        *evaluation_words(figures.get("purchase evaluate", {})),
-        *_run_words(figures),
-        f"Trained with quick settings; for the full ones: danggol run {path}",
-    ]
-    return Outcome({"market": market_figures, **figures, "seconds": times}, words)
-
-
-def purchase_train(
-    path: Path,
-    *,
-    until: str | None,
-    to: Path | None,
-    start: Path | None,
-    settings: Path | None,
-    pairs: Sequence[str],
-    seed: int,
-) -> Outcome:
-    """Train the purchase model and save it."""
-    from danggol.purchase import verbs
-
-    figures = verbs.train(Shop.open(path), until, to, _purchase_settings(settings, pairs), seed, start)
-    words = (
-        f"Learnt from {figures['customers']:,} customers and {figures['products']:,} products "
-        f"at {figures['moments']} past moments in {figures['seconds']:.0f} s."
-        if figures["learnt"]
-        else "There are too few purchases to learn from: "
-        + ("the model counts what was bought." if start is None else "the other shop's model is used as it is.")
-    )
-    return Outcome(figures, [words, f"The model is in {figures['model']}; its card.md tells what it was trained on."])
-
-
-def purchase_evaluate(
-    path: Path, *, until: str | None, days: float, settings: Path | None, pairs: Sequence[str], seed: int
-) -> Outcome:
-    """Measure the purchase model beside every baseline."""
-    from danggol.purchase import verbs
-
-    figures = verbs.evaluate(Shop.open(path), until, days, _purchase_settings(settings, pairs), seed)
-    return Outcome(figures, [*evaluation_words(figures), f"Written to purchase_metrics of {path}."])
-
-
-def purchase_predict(
-    path: Path,
-    *,
-    at: str | None,
-    top: int,
-    model: Path | None,
-    customers: Sequence[str] | None,
-    settings: Path | None,
-    pairs: Sequence[str],
-    seed: int,
-) -> Outcome:
-    """Write purchase probabilities and recommendations."""
-    from danggol.purchase import verbs
-
-    chosen = _purchase_settings(settings, pairs)
-    figures = verbs.predict(Shop.open(path), at, top, model, customers, chosen, seed)
-    words = (
-        f"Wrote {figures['recommendations']:,} recommendations and {figures['purchase_scores']:,} probabilities for "
-        f"{figures['customers']:,} customers as of {figures['at'][:16].replace('T', ' ')} UTC "
-        f"in {figures['seconds']:.0f} s."
-    )
-    return Outcome(figures, [words, f"They are in recommendations and purchase_scores of {path}."])
-
-
-def purchase_explain(
-    path: Path,
-    *,
-    until: str | None,
-    model: Path | None,
-    customers: Sequence[str] | None,
-    top: int,
-    settings: Path | None,
-    pairs: Sequence[str],
-    seed: int,
-) -> Outcome:
-    """Say what the purchase model goes by, or what some customers' lists go by."""
-    from danggol.purchase import verbs
-
-    chosen = _purchase_settings(settings, pairs)
-    figures = verbs.explain(Shop.open(path), until, model, customers, top, chosen, seed)
-    if customers:
-        return Outcome(figures, [*reason_words(figures["reasons"]), f"Written to purchase_reasons of {path}."])
-    said = importance_words(figures)
-    return Outcome(figures, [*said, f"Written to purchase_importance and purchase_dependence of {path}."])
-
-
-def purchase_modalities(path: Path, *, until: str | None, seed: int) -> Outcome:
-    """Measure what each modality is worth, alone and beside the others."""
-    from danggol.purchase.multimodal import verbs
-
-    figures = verbs.modalities(Shop.open(path), until, seed)
-    told = figures["figures"]
-    names = [name.partition("/")[2] for name in told if name.startswith("share/")]
-    heading = (
-        f"AUC of {figures['showings']:,} showings from {figures['until'][:10]} on ({figures['bought']:,} bought): "
-        f"{told['auc/joined'][0]:.3f} joined"
-    )
-    rows = [[name, *(ranged(told[f"{figure}/{name}"]) for figure in ("auc", "share", "without"))] for name in names]
-    table = Table(["modality", "alone", "Shapley share", "lost without"], rows, heading)
-    return Outcome(figures, [table, f"Written to modality_worth of {path}; danggol report shows it."])
-
-
-def _purchase_settings(settings: Path | None, pairs: Sequence[str]) -> PurchaseSettings:
-    from danggol.purchase.settings import PurchaseSettings
-
-    return PurchaseSettings.load(settings, pairs)

@@ -1,0 +1,29 @@
+"""What each verb of the command line does: call a room, and put what came of it into words."""
+
+from danggol.verbs.purchase import (
+    purchase_evaluate,
+    purchase_explain,
+    purchase_modalities,
+    purchase_predict,
+    purchase_train,
+)
+from danggol.verbs.runs import demo, run
+from danggol.verbs.shop import check, clean, doctor, export, forget, import_, report, simulate
+
+__all__ = [
+    "check",
+    "clean",
+    "demo",
+    "doctor",
+    "export",
+    "forget",
+    "import_",
+    "purchase_evaluate",
+    "purchase_explain",
+    "purchase_modalities",
+    "purchase_predict",
+    "purchase_train",
+    "report",
+    "run",
+    "simulate",
+]
