@@ -225,6 +225,42 @@ def forget(
     return verbs.forget(customer, shop)
 
 
+@verb(app, "match", "danggol match my-shop --labels known-groups.csv")
+def match(
+    shop: ShopPath,
+    labels: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Known groups (CSV: product_id,group) to train on.")
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A saved matcher; the shop's own, else rules, if not said.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write posting_id,matches as CSV.")] = None,
+    settings: SettingsFile = None,
+    set_: Set = None,
+    seed: Seed = 0,
+) -> Outcome:
+    """Find the listings that are the same product, from titles and pictures; write matches and groups."""
+    from danggol import verbs
+
+    return verbs.match(shop, labels=labels, model=model, to=to, settings=settings, pairs=set_ or [], seed=seed)
+
+
+@verb(app, "why", "danggol why L000012 L000345 my-shop")
+def why(
+    first: Annotated[str, typer.Argument(metavar="LISTING", help="The one listing's id.")],
+    second: Annotated[str, typer.Argument(metavar="OTHER", help="The other's.")],
+    shop: ShopPath,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A saved matcher; the shop's own, else rules, if not said.")
+    ] = None,
+    seed: Seed = 0,
+) -> Outcome:
+    """Say what speaks for and against two listings being one product."""
+    from danggol import verbs
+
+    return verbs.why(first, second, shop, model=model, seed=seed)
+
+
 @verb(purchase, "train", "danggol purchase train my-shop --until 2011-11-09")
 def purchase_train(
     shop: ShopPath,

@@ -1,5 +1,6 @@
 """What each verb of the command line does: call a room, and put what came of it into words."""
 
+from danggol.verbs.matching import match, why
 from danggol.verbs.purchase import (
     purchase_evaluate,
     purchase_explain,
@@ -18,6 +19,7 @@ __all__ = [
     "export",
     "forget",
     "import_",
+    "match",
     "purchase_evaluate",
     "purchase_explain",
     "purchase_modalities",
@@ -26,4 +28,5 @@ __all__ = [
     "report",
     "run",
     "simulate",
+    "why",
 ]

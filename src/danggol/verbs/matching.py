@@ -1,0 +1,90 @@
+"""What the matching verbs do: match, why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from danggol.console import Outcome, Table
+from danggol.errors import UsageError
+from danggol.shop import Shop
+
+
+def match(
+    path: Path,
+    *,
+    labels: Path | None,
+    model: Path | None,
+    to: Path | None,
+    settings: Path | None,
+    pairs: Sequence[str],
+    seed: int,
+) -> Outcome:
+    """Match a shop's listings."""
+    from danggol.matching import MatchingSettings, files, verbs
+
+    if labels and model:
+        raise UsageError("--labels trains a model and --model gives one; choose one")
+    shop = Shop.open(path)
+    chosen = MatchingSettings.load(settings, pairs) if settings or pairs else None
+    known = None if labels is None else files.read_labels(labels)
+    figures = verbs.match(shop, model, known, chosen, seed)
+    said: list[str | Table] = [
+        f"{figures['listings']:,} listings in {figures['groups']:,} groups by {_by(figures['by'])}, "
+        f"in {figures['seconds']:.0f} s.",
+        f"Written to product_matches ({figures['product_matches']:,} rows, each listing with itself among them) and "
+        f"product_groups of {path}.",
+    ]
+    if to is not None:
+        rows = files.write_shopee(shop, to)
+        said.append(f"Wrote posting_id,matches of {rows:,} listings to {to}.")
+    if known is None and figures["by"] == "rules":
+        said.append("No group was known to learn from; with --labels FILE (product_id,group) a model is trained.")
+    return Outcome(figures, said)
+
+
+def _by(word: str) -> str:
+    return {"rules": "fixed rules", "pair model": "a pair model"}.get(word, word)
+
+
+def why(first: str, second: str, path: Path, *, model: Path | None, seed: int) -> Outcome:
+    """Say what speaks for and against two listings being one product."""
+    from danggol.matching import verbs
+
+    figures = verbs.why(Shop.open(path), first, second, model, seed)
+    return Outcome(figures, _why_words(figures))
+
+
+def _why_words(figures: Mapping[str, Any]) -> list[str | Table]:
+    verdict = "are taken for the same product" if figures["matched"] else "are not taken for the same product"
+    chance = figures["probability"]
+    how = (
+        "too far apart to be looked at" if chance is None else f"{chance:.2f} of the {figures['threshold']:.2f} needed"
+    )
+    told = [
+        (listing, title, _words(only), ", ".join(_told(one)))
+        for listing, title, only, one in zip(
+            figures["listings"], figures["titles"], figures["only"], figures["told"], strict=True
+        )
+    ]
+    alike = [(name, value) for name, value in figures["similarity"].items() if value is not None]
+    said: list[str | Table] = [
+        f"{figures['listings'][0]} and {figures['listings'][1]} {verdict}: {how}.",
+        Table(("listing", "title", "only here", "amounts and codes"), told),
+        Table(("alike in", "similarity"), alike),
+        f"In both titles: {_words(figures['shared']) or 'nothing'}.",
+    ]
+    if figures["quantities_against"]:
+        said.append("Their amounts contradict each other.")
+    if figures["same_group"] and not figures["matched"]:
+        said.append("They are in one group by way of other listings.")
+    return said
+
+
+def _words(weighed: Sequence[tuple[str, float]]) -> str:
+    return ", ".join(word for word, _ in weighed)
+
+
+def _told(one: Mapping[str, Sequence[Any]]) -> list[str]:
+    return [str(value) for kind in ("quantities", "numbers", "codes") for value in one[kind]]
