@@ -62,8 +62,8 @@ def sparse_neighbours(
 def dense_neighbours(queries: Floats, rows: Floats, k: int, recall: float = 0.98) -> Neighbours:
     """The ``k`` rows with the largest inner product; vectors (n, d) of length one.
 
-    Beyond :data:`EXACT` rows an inverted file is searched, with cells probed until ``recall`` of the neighbours of a
-    sample are found.
+    Beyond as many products as :data:`EXACT` rows have among themselves, an inverted file is searched, with cells probed
+    until ``recall`` of the neighbours of a sample are found.
     """
     import faiss
 
@@ -72,7 +72,7 @@ def dense_neighbours(queries: Floats, rows: Floats, k: int, recall: float = 0.98
     rows, queries = np.ascontiguousarray(rows, np.float32), np.ascontiguousarray(queries, np.float32)
     exact = faiss.IndexFlatIP(rows.shape[1])
     exact.add(rows)
-    index = exact if len(rows) <= EXACT else _inverted(rows, exact, k, recall)
+    index = exact if len(rows) * len(queries) <= EXACT**2 else _inverted(rows, exact, k, recall)
     similarity, place = index.search(queries, k)
     return _ordered(place, similarity)
 

@@ -26,8 +26,6 @@ from danggol.matching.pairs import HASH_BITS, Evidence, describe
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.texts import TextView
 
-_SOME_CHANCE = 0.1
-
 
 @dataclass(frozen=True)
 class Grown:
@@ -38,6 +36,8 @@ class Grown:
     """(pairs,) what the first look says"""
     open: Ints
     """the pairs to be judged again"""
+    changed: Ints
+    """the listings whose groups are to be made again"""
 
 
 def extend(
@@ -46,8 +46,12 @@ def extend(
     new: Listings,
     settings: MatchingSettings,
     look: Callable[[Floats, list[str]], Floats],
+    chance: float,
 ) -> Grown:
-    """Add new listings, their pairs, and what the first ``look`` says of them; ``first`` (pairs,) is what it said."""
+    """Add new listings, their pairs, and what the first ``look`` says of them; ``first`` (pairs,) is what it said.
+
+    A listing is touched from this ``chance`` on to be the same as a new one.
+    """
     size = len(evidence.listings)
     listings = evidence.listings.extended(new)
     more = evidence.encoder.transform(new.titles)
@@ -58,7 +62,7 @@ def extend(
     fresh = describe(listings, text, near, left, right)
     said = look(fresh.values, fresh.names)
     touched = np.zeros(len(listings), np.bool_)
-    touched[left[said >= _SOME_CHANCE]] = True
+    touched[left[said >= chance]] = True
     touched[size:] = True
     again = np.flatnonzero(touched[evidence.pairs.left] | touched[evidence.pairs.right])
     values = evidence.pairs.values.copy()
@@ -69,7 +73,7 @@ def extend(
     pairs = pairs.extended(left, right, fresh.values)
     opened = np.concatenate([again, np.arange(len(first), len(first) + len(left))])
     grown = Evidence(listings, evidence.encoder, text, near, pairs)
-    return Grown(grown, np.concatenate([said_again, said]), opened)
+    return Grown(grown, np.concatenate([said_again, said]), opened, np.flatnonzero(touched))
 
 
 def _searched(new: Listings, more: TextView, listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:

@@ -24,6 +24,8 @@ from danggol.matching.thresholds import tuned
 from danggol.metrics.matching import row_f1
 
 _GROUP_LIMITS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
+_SOME_CHANCE = 0.1
+"""What the first look must say for an old listing to be judged again."""
 _FEWEST = 20
 """Labelled groups of two listings or more below which there is nothing to learn from."""
 
@@ -100,7 +102,8 @@ class Matcher:
         """
         if len(new) == 0:
             return state
-        grown = extend(state.evidence, state.first, new, self.settings, self._look_at)
+        chance = _SOME_CHANCE if self.model is not None else 0.9 * self.limits.group
+        grown = extend(state.evidence, state.first, new, self.settings, self._look_at, chance)
         evidence, first = grown.evidence, grown.first
         value = np.concatenate([state.value, first[len(state.value) :]])
         if self.model is not None:
@@ -108,9 +111,8 @@ class Matcher:
         else:
             value[grown.open] = first[grown.open]
         pairs, former = evidence.pairs, dict(zip(state.matches.ids.tolist(), state.matches.group, strict=True))
-        changed = np.unique(np.concatenate([pairs.left[grown.open], pairs.right[grown.open]]))
         group = partition(
-            len(evidence.listings), pairs.left, pairs.right, value, self.limits.group, (state.group, changed)
+            len(evidence.listings), pairs.left, pairs.right, value, self.limits.group, (state.group, grown.changed)
         )
         return Matched(evidence, first, value, group, self._chosen(evidence, value, group, former))
 
