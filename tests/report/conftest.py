@@ -191,12 +191,25 @@ def _recommendations(shop: Shop, people: int, products: int) -> None:
     )
 
 
+def _groups(shop: Shop, products: int) -> None:
+    """The first seven listings are one product, the next two another; the rest stand alone."""
+    names = [f"p{place:03d}" for place in range(products)]
+    group = ["g-seven"] * 7 + ["g-two"] * 2 + [f"g-{name}" for name in names[9:]]
+    pairs = [(name, name, 1.0, 0) for name in names] + [("p000", "p001", 0.9, 1), ("p001", "p002", 0.75, 1)]
+    pairs.append(("p007", "p008", 0.6, 1))
+    matches = pl.DataFrame(pairs, schema=["product_id", "other_id", "similarity", "rank"], orient="row")
+    at = pl.lit(END).alias("as_of")
+    shop.write("product_matches", matches.with_columns(at, by=pl.lit("text")), verb="match")
+    shop.write("product_groups", pl.DataFrame({"product_id": names, "group_id": group}).with_columns(at), verb="match")
+
+
 def full_shop(path: Path, *, many: int = 6_000, people: int = 300, products: int = 40) -> Shop:
     """A shop with every table that the report knows."""
     rng = np.random.default_rng(7)
     shop = Shop.create(path, timezone="Asia/Seoul", currency="KRW", languages=("ko", "en"), name="Dan & Gol <Mart>")
     _products(shop, products)
     _events(shop, rng, many, people, products)
+    _groups(shop, products)
     shop.write("purchase_metrics", _metric_rows(), verb="purchase evaluate")
     _recommendations(shop, people, products)
     with shop.run("import", seed=3) as run:
