@@ -170,7 +170,9 @@ def extended(old: Neighbours, new: Neighbours) -> Neighbours:
     """
     size, k = old.place.shape
     k = max(k, new.place.shape[1])
-    who, nth = np.nonzero((new.place >= 0) & (new.place < size))
+    farthest = np.append(old.similarity[:, -1], np.inf)
+    among = np.where(new.place < size, new.place, -1)
+    who, nth = np.nonzero(new.similarity > farthest[among])
     rows = np.unique(new.place[who, nth])
     back = csr_matrix(
         (new.similarity[who, nth] + _SHIFT, (np.searchsorted(rows, new.place[who, nth]), who + size)),
