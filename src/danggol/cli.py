@@ -245,7 +245,7 @@ def match(
     return verbs.match(shop, labels=labels, model=model, to=to, settings=settings, pairs=set_ or [], seed=seed)
 
 
-@verb(app, "why", "danggol why L000012 L000345 my-shop")
+@verb(app, "why", "danggol why P000002 P000484 my-shop")
 def why(
     first: Annotated[str, typer.Argument(metavar="LISTING", help="The one listing's id.")],
     second: Annotated[str, typer.Argument(metavar="OTHER", help="The other's.")],
