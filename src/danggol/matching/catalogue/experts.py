@@ -1,7 +1,7 @@
-"""The experts of a listing's attributes: a title model, a picture network, and the nearest known listings.
+"""The experts of a listing's attributes: a title model, a picture model, and the nearest known listings.
 
-They learn from most of the listings and tell the classes of the others, which joins them. Then the title model and the
-neighbours learn from the others as well; the network, whose training takes longest, stays as it is.
+They learn from most of the listings and tell the classes of the others, which joins them. Then all but the picture
+model's network, whose training takes longest, learn from the others as well.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from danggol.matching.catalogue.settings import AttributeSettings
 from danggol.matching.catalogue.title_model import TitleModel
 
 if TYPE_CHECKING:
-    from danggol.encoders.convolution import PictureEncoder
+    from danggol.matching.catalogue.picture_model import PictureModel
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
@@ -42,14 +42,15 @@ _FEWEST = 50
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the title model and the network make of listings."""
+    """What can be read of listings."""
 
     has: dict[str, Flags]
-    """by modality, which listings (listings,) have what can be read"""
-    said: dict[str, Said]
-    """by modality, of those listings alone"""
+    """by modality that was learnt, which listings (listings,) have it"""
+    titles: csr_matrix
+    """(listings, n-grams)"""
+    looks: NDArray[np.float32]
+    """(listings, numbers) what the picture model's kernel reads"""
     sight: Sight
-    """of all listings"""
 
 
 class Experts:
@@ -58,7 +59,7 @@ class Experts:
     def __init__(self, settings: AttributeSettings, classes: Mapping[str, int]) -> None:
         self.settings, self.classes = settings, dict(classes)
         self.titles: TitleModel | None = None
-        self.pictures: PictureEncoder | None = None
+        self.pictures: PictureModel | None = None
         self.neighbours: Neighbours | None = None
 
     def learn(
@@ -69,22 +70,19 @@ class Experts:
         Gives, by what is read (``title``, ``picture``, ``title+picture``), the held-out listings that have it and what
         each expert says of them. DataError: too few listings have a title or a picture.
         """
-        self._learn_pictures(items, codes, held, checkpoint)
-        fit = np.array([title is not None for title in items.titles]) & ~held
-        self._learn_titles(items, codes, fit)
+        self._learn_network(items, codes, held, checkpoint)
+        self._learn_ngrams(items)
         if self.titles is None and self.pictures is None:
             raise DataError(f"fewer than {_FEWEST} listings have a title or a picture; give more listings")
         seen = self._see(items)
-        inside, out = np.flatnonzero(~held), np.flatnonzero(held)
-        self.neighbours = Neighbours(seen.sight.rows(inside), _of(codes, inside), self.classes)
+        self._fit(seen, items, codes, np.flatnonzero(~held))
+        out = np.flatnonzero(held)
         found: dict[str, tuple[Rows, dict[str, Said]]] = {}
         for kinds in KINDS:
-            if set(kinds) <= set(seen.said):
+            if set(kinds) <= set(seen.has):
                 rows = out[np.all([seen.has[kind][out] for kind in kinds], axis=0)]
                 found["+".join(kinds)] = (rows, self._told(seen, rows, kinds))
-        if self.titles is not None:
-            self._learn_titles(items, codes, np.array([title is not None for title in items.titles]))
-        self.neighbours = Neighbours(seen.sight, codes, self.classes)
+        self._fit(seen, items, codes, np.arange(len(items)))
         return found
 
     def say(self, items: Items) -> dict[str, tuple[Rows, dict[str, Said]]]:
@@ -92,41 +90,46 @@ class Experts:
         seen = self._see(items)
         found: dict[str, tuple[Rows, dict[str, Said]]] = {}
         for kinds in KINDS:
-            if set(kinds) <= set(seen.said):
-                others = [~seen.has[kind] for kind in seen.said if kind not in kinds]
+            if set(kinds) <= set(seen.has):
+                others = [~seen.has[kind] for kind in seen.has if kind not in kinds]
                 rows = np.flatnonzero(np.all([*(seen.has[kind] for kind in kinds), *others], axis=0))
                 found["+".join(kinds)] = (rows, self._told(seen, rows, kinds))
         return found
 
-    def _learn_titles(self, items: Items, codes: Mapping[str, Codes], chosen: Flags) -> None:
-        """Train on the titles of some listings, going on from what was learnt; n-grams are those of all titles."""
-        rows = np.flatnonzero(chosen)
-        if len(rows) < _FEWEST:
-            return
-        if self.titles is None:
-            self.titles = TitleModel(self.settings)
-            self.titles.read([title for title in items.titles if title is not None])
-        texts = [str(items.titles[nth]) for nth in rows]
-        self.titles.fit(texts, self.titles.rows(texts), _of(codes, rows), self.classes)
+    def _learn_ngrams(self, items: Items) -> None:
+        """The n-grams of all titles; which classes they go with is learnt later."""
+        told = [title for title in items.titles if title is not None]
+        if len(told) >= _FEWEST:
+            self.titles = TitleModel(self.settings).read(told)
 
-    def _learn_pictures(self, items: Items, codes: Mapping[str, Codes], held: Flags, checkpoint: Path | None) -> None:
+    def _fit(self, seen: _Seen, items: Items, codes: Mapping[str, Codes], rows: Rows) -> None:
+        """Learn the classes of some listings; the titles go on from what was learnt."""
+        if self.titles is not None:
+            told = rows[seen.has[TITLE][rows]]
+            self.titles.fit([str(items.titles[nth]) for nth in told], seen.titles[told], _of(codes, told), self.classes)
+        if self.pictures is not None:
+            shown = rows[seen.has[PICTURE][rows]]
+            self.pictures.fit(seen.looks[shown], _of(codes, shown))
+        self.neighbours = Neighbours(seen.sight.rows(rows), _of(codes, rows), self.classes)
+
+    def _learn_network(self, items: Items, codes: Mapping[str, Codes], held: Flags, checkpoint: Path | None) -> None:
         if sum(picture is not None for picture in items.pictures) < _FEWEST:
             return
-        from danggol.encoders.convolution import PictureEncoder, read_pixels
+        from danggol.encoders.convolution import read_pixels
+        from danggol.matching.catalogue.picture_model import PictureModel
         from danggol.training import Checkpoint
 
         pixels, there = read_pixels(items.pictures, self.settings.picture)
         fit = np.flatnonzero(there & ~held)
         if len(fit) < _FEWEST:
             return
-        words = self._words([items.titles[nth] for nth in fit])
-        encoder = PictureEncoder(self.settings.picture)
         run = None
         if checkpoint is not None:
             key = json.dumps([self.settings.picture.model_dump(), self.classes, len(items), len(fit)])
             run = Checkpoint(checkpoint, key)
-        encoder.fit(pixels[fit], _of(codes, fit), self.classes, words, run)
-        self.pictures = encoder
+        words = self._words([items.titles[nth] for nth in fit])
+        self.pictures = PictureModel(self.settings, self.classes)
+        self.pictures.learn_network(pixels[fit], _of(codes, fit), words, run)
 
     def _words(self, titles: list[str | None]) -> csr_matrix | None:
         """Which of the most frequent title words each listing (listings, words) has; None where there are no titles."""
@@ -143,31 +146,30 @@ class Experts:
         """Read titles and pictures."""
         count = len(items)
         has: dict[str, Flags] = {}
-        said: dict[str, Said] = {}
-        words = csr_matrix((count, 1), dtype=np.float32)
-        vectors = np.zeros((count, 1), np.float32)
+        titles = words = csr_matrix((count, 1), dtype=np.float32)
+        looks = vectors = np.zeros((count, 1), np.float32)
         if self.titles is not None:
             has[TITLE] = np.array([title is not None for title in items.titles], np.bool_)
-            rows = self.titles.rows(items.titles)
-            said[TITLE] = self.titles.log_probabilities(rows[has[TITLE]])
-            words = self.titles.words(rows)
+            titles = self.titles.rows(items.titles)
+            words = self.titles.words(titles)
         if self.pictures is not None:
             from danggol.encoders.convolution import read_pixels
 
-            pixels, has[PICTURE] = read_pixels(items.pictures, self.settings.picture)
-            described = self.pictures.describe(pixels[has[PICTURE]])
-            said[PICTURE] = described.log_probabilities
-            vectors = np.zeros((count, self.pictures.output_dim), np.float32)
-            vectors[has[PICTURE]] = described.vectors
-        return _Seen(has, said, Sight.of(words, vectors))
+            pixels, there = read_pixels(items.pictures, self.settings.picture)
+            seen, rows = self.pictures.look(pixels[there])
+            vectors, looks = _spread(seen, there), _spread(rows, there)
+            has[PICTURE] = there
+        return _Seen(has, titles, looks, Sight.of(words, vectors))
 
     def _told(self, seen: _Seen, rows: Rows, kinds: tuple[str, ...]) -> dict[str, Said]:
         """What each expert that reads ``kinds`` says of rows that have them all."""
         found: dict[str, Said] = {}
-        for kind in kinds:
-            place = np.cumsum(seen.has[kind])[rows] - 1
-            found[kind] = {name: logs[place] for name, logs in seen.said[kind].items()}
-        if self.neighbours is not None:
+        if TITLE in kinds and self.titles is not None:
+            found[TITLE] = self.titles.log_probabilities(seen.titles[rows])
+        if PICTURE in kinds and self.pictures is not None:
+            found[PICTURE] = self.pictures.log_probabilities(seen.looks[rows])
+        if self.neighbours is not None and kinds != (PICTURE,):
+            # the picture model is itself made of likeness; beside a title, the neighbours know more
             sight = seen.sight.rows(rows)
             for near in KINDS:
                 if set(near) <= set(kinds):
@@ -180,10 +182,7 @@ class Experts:
         if self.titles is not None:
             files |= {"ngrams.json": self.titles.ngrams_to_json(), "titles.safetensors": self.titles.to_bytes()}
         if self.pictures is not None:
-            files |= {
-                "pictures.json": json.dumps(self.pictures.to_dict()),
-                "pictures.safetensors": self.pictures.to_bytes(),
-            }
+            files |= self.pictures.to_files()
         if self.neighbours is not None:
             files["neighbours.safetensors"] = self.neighbours.to_bytes()
         return files
@@ -201,10 +200,15 @@ class Experts:
             )
             experts.titles = TitleModel.from_saved(settings, ngrams, weights)
         if "pictures.json" in files:
-            from danggol.encoders.convolution import PictureEncoder
+            from danggol.matching.catalogue.picture_model import PictureModel
 
-            held = json.loads(artefact.read_text(folder, "pictures.json"))
-            experts.pictures = PictureEncoder.from_saved(held, artefact.read_bytes(folder, "pictures.safetensors"))
+            experts.pictures = PictureModel.from_saved(
+                settings,
+                experts.classes,
+                artefact.read_text(folder, "pictures.json"),
+                artefact.read_bytes(folder, "pictures.safetensors"),
+                artefact.read_bytes(folder, "kernel.safetensors"),
+            )
         if "neighbours.safetensors" in files:
             known = artefact.read_bytes(folder, "neighbours.safetensors")
             experts.neighbours = Neighbours.from_bytes(known, experts.classes)
@@ -213,3 +217,10 @@ class Experts:
 
 def _of(codes: Mapping[str, Codes], rows: Rows) -> dict[str, Codes]:
     return {name: one[rows] for name, one in codes.items()}
+
+
+def _spread(rows: NDArray[np.float32], there: Flags) -> NDArray[np.float32]:
+    """Rows of a part put where they belong; zero elsewhere."""
+    found = np.zeros((len(there), rows.shape[1]), np.float32)
+    found[there] = rows
+    return found

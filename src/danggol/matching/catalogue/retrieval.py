@@ -31,7 +31,8 @@ _CHUNK = 1024
 class PictureSearch:
     """Finds pictures for a text or a picture; settings by keyword, see :class:`ContrastSettings`.
 
-    ``encoder`` is a trained picture encoder, such as ``AttributeModel.pictures``.
+    ``encoder`` is a trained picture encoder, such as that of an attribute model
+    (``model.experts.pictures.encoder``).
     """
 
     def __init__(self, encoder: PictureEncoder, **settings: Any) -> None:
