@@ -1,7 +1,6 @@
 import numpy as np
 
-from danggol.matching.groups import group_ids, partition
-from danggol.matching.matches import members
+from danggol.matching.groups import group_ids, members, partition
 
 
 def test_a_doubtful_pair_does_not_chain_two_products():

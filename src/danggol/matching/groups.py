@@ -116,6 +116,19 @@ def fresh_id(first: str) -> str:
     return "g-" + hashlib.sha256(first.encode()).hexdigest()[:16]
 
 
+def members(group: Ints) -> tuple[Ints, Ints]:
+    """Every listing with every other of its group (pairs,), both ways; a negative group is none."""
+    row = np.flatnonzero(group >= 0)
+    order = row[np.argsort(group[row], kind="stable")]
+    count = np.unique(group[order], return_counts=True)[1]
+    wide = np.repeat(count, count)
+    start = np.repeat(np.cumsum(count) - count, count)
+    left = np.repeat(order, wide)
+    nth = np.arange(len(left)) - np.repeat(np.cumsum(wide) - wide, wide)
+    right = order[np.repeat(start, wide) + nth]
+    return left[left != right], right[left != right]
+
+
 def _rows_of(group: Ints) -> dict[int, Ints]:
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from danggol.matching.details import incidence
 from danggol.matching.index import (
     Floats,
     Ints,
@@ -85,6 +86,9 @@ def _searched(new: Listings, more: TextView, listings: Listings, text: TextView,
     }
     for name, vectors in listings.vectors.items():
         found[name] = dense_neighbours(new.vectors[name], vectors, k)
+    if listings.details:
+        told = incidence(listings.details, len(listings))
+        found["details"] = sparse_neighbours(told[len(listings) - len(new) :], told, k)
     return found
 
 

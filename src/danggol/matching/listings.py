@@ -28,6 +28,10 @@ class Listings:
     brands: list[str | None]
     vectors: Mapping[str, Floats] = field(default_factory=dict)
     """by name, (listings, d) each, rows of length one"""
+    details: Mapping[str, list[str | None]] = field(default_factory=dict)
+    """by name, facts of which one product has one value, such as its colour; made comparable"""
+    pictures: NDArray[np.uint8] | None = None
+    """(listings, 32, 32, 3) the picture, zeros where there is none"""
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -41,6 +45,8 @@ class Listings:
         prices: Sequence[float | None] | None = None,
         brands: Sequence[str | None] | None = None,
         vectors: Mapping[str, Floats] | None = None,
+        details: Mapping[str, Sequence[str | None]] | None = None,
+        pictures: NDArray[np.uint8] | None = None,
     ) -> Self:
         """Listings from columns in any order of rows; ``hashes`` as 16 hexadecimal digits.
 
@@ -51,7 +57,8 @@ class Listings:
         if len(np.unique(names)) != len(names):
             twice = names[order][:-1][names[order][1:] == names[order][:-1]][0]
             raise DataError(f"the listing {twice!r} is there twice; give each once")
-        lengths = {len(one) for one in (titles, hashes, prices, brands, *(vectors or {}).values()) if one is not None}
+        told = (titles, hashes, prices, brands, pictures, *(vectors or {}).values(), *(details or {}).values())
+        lengths = {len(one) for one in told if one is not None}
         if lengths - {len(names)}:
             raise UsageError(f"{len(names)} ids, but columns of {sorted(lengths)} rows; give each listing one row")
         price = np.array([np.nan if one is None else float(one) for one in prices or [None] * len(names)], np.float64)
@@ -62,10 +69,18 @@ class Listings:
             np.where(price > 0, price, np.nan)[order],
             _ordered(brands, order),
             {name: _unit(np.asarray(one, np.float32))[order] for name, one in (vectors or {}).items()},
+            {name: _ordered(one, order) for name, one in (details or {}).items()},
+            None if pictures is None else pictures[order],
         )
 
     @classmethod
-    def from_frame(cls, frame: pl.DataFrame, vectors: Mapping[str, Floats] | None = None) -> Self:
+    def from_frame(
+        cls,
+        frame: pl.DataFrame,
+        vectors: Mapping[str, Floats] | None = None,
+        details: Mapping[str, Sequence[str | None]] | None = None,
+        pictures: NDArray[np.uint8] | None = None,
+    ) -> Self:
         """Listings from a table: ``posting_id`` or ``product_id``, and of ``title``, ``image_phash``, ``price``,
         ``brand`` whatever is there."""
         known = [name for name in ("product_id", "posting_id") if name in frame.columns]
@@ -82,6 +97,8 @@ class Listings:
             column["price"],
             column["brand"],
             vectors,
+            details,
+            pictures,
         )
 
     def extended(self, more: Listings) -> Listings:
@@ -91,6 +108,8 @@ class Listings:
             raise DataError(f"the listing {str(known[0])!r} is matched already; join only new ones")
         if set(self.vectors) != set(more.vectors):
             raise DataError(f"the new listings have other vectors ({sorted(more.vectors)}, not {sorted(self.vectors)})")
+        if (self.pictures is None) != (more.pictures is None):
+            raise DataError("the new listings have pictures and the others have none, or the other way round")
         return Listings(
             np.concatenate([self.ids, more.ids]),
             self.titles + more.titles,
@@ -98,6 +117,8 @@ class Listings:
             np.concatenate([self.prices, more.prices]),
             self.brands + more.brands,
             {name: np.concatenate([one, more.vectors[name]]) for name, one in self.vectors.items()},
+            {name: one + more.details.get(name, [None] * len(more)) for name, one in self.details.items()},
+            None if self.pictures is None or more.pictures is None else np.concatenate([self.pictures, more.pictures]),
         )
 
     def take(self, rows: NDArray[np.int64]) -> Listings:
@@ -110,6 +131,8 @@ class Listings:
             self.prices[rows],
             [self.brands[row] for row in rows],
             {name: one[rows] for name, one in self.vectors.items()},
+            {name: [one[row] for row in rows] for name, one in self.details.items()},
+            None if self.pictures is None else self.pictures[rows],
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from danggol.matching.groups import group_ids
+from danggol.matching.groups import group_ids, members
 from danggol.matching.index import Floats, Ints
 from danggol.matching.pairs import Evidence
 from danggol.matching.thresholds import passing, ranks
@@ -112,19 +112,6 @@ def answer(left: Ints, right: Ints, value: Floats, group: Ints, limits: Limits) 
     more = more[~np.isin(more, code)]
     code = np.concatenate([code, more])
     return code // max(size, 1), code % max(size, 1), np.concatenate([pair, np.full(len(more), -1)])
-
-
-def members(group: Ints) -> tuple[Ints, Ints]:
-    """Every listing with every other of its group (pairs,), both ways; a negative group is none."""
-    row = np.flatnonzero(group >= 0)
-    order = row[np.argsort(group[row], kind="stable")]
-    count = np.unique(group[order], return_counts=True)[1]
-    wide = np.repeat(count, count)
-    start = np.repeat(np.cumsum(count) - count, count)
-    left = np.repeat(order, wide)
-    nth = np.arange(len(left)) - np.repeat(np.cumsum(wide) - wide, wide)
-    right = order[np.repeat(start, wide) + nth]
-    return left[left != right], right[left != right]
 
 
 def both_ways(left: Ints, right: Ints, value: Floats) -> tuple[Ints, Ints, Floats]:

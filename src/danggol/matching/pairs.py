@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from danggol.matching.details import compared, incidence
 from danggol.matching.index import (
     Floats,
     Ints,
@@ -25,6 +25,7 @@ from danggol.matching.index import (
     sparse_neighbours,
 )
 from danggol.matching.listings import Listings
+from danggol.matching.looks import alike
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.texts import TextEncoder, TextView
 
@@ -89,6 +90,9 @@ def near(listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:
     }
     for name, vectors in listings.vectors.items():
         found[name] = dense_neighbours(vectors, vectors, k)
+    if listings.details:
+        told = incidence(listings.details, len(listings))
+        found["details"] = sparse_neighbours(told, told, k)
     return found
 
 
@@ -110,7 +114,7 @@ def candidates(found: Mapping[str, Neighbours], first: int) -> tuple[Ints, Ints]
 
 def describe(listings: Listings, text: TextView, found: Mapping[str, Neighbours], left: Ints, right: Ints) -> Pairs:
     """The features of pairs."""
-    columns: dict[str, NDArray[np.floating]] = {}
+    columns: dict[str, Floats] = {}
     for name, value in similarities(listings, text, left, right).items():
         columns[name] = value
         if name in found:
@@ -118,6 +122,7 @@ def describe(listings: Listings, text: TextView, found: Mapping[str, Neighbours]
     columns |= _words(text, left, right)
     columns |= _told(text, left, right)
     columns |= _offers(listings, left, right)
+    columns |= _looks(listings, columns, left, right)
     values = np.stack([np.asarray(one, np.float32) for one in columns.values()], axis=1)
     return Pairs(left, right, values, list(columns))
 
@@ -236,6 +241,22 @@ def _offers(listings: Listings, left: Ints, right: Ints) -> dict[str, Floats]:
     told = ~empty[left] & ~empty[right]
     same = np.where(told, codes[1][left] == codes[1][right], np.nan)
     return {"price_ratio": ratio.astype(np.float32), "brand_same": same.astype(np.float32)}
+
+
+def _looks(listings: Listings, columns: Mapping[str, Floats], left: Ints, right: Ints) -> dict[str, Floats]:
+    """How many details are told alike and differently, how alike the pictures are (nan where there is none, or where
+    a detail is told differently), and by how much the shared words exceed what listings share by chance."""
+    found: dict[str, Floats] = {}
+    open_ = np.ones(len(left), np.bool_)
+    if listings.details:
+        found["details_same"], found["details_against"] = compared(listings.details, left, right)
+        open_ = found["details_against"] == 0
+    if listings.pictures is not None:
+        looks = np.full(len(left), np.nan, np.float32)
+        looks[open_] = alike(listings.pictures, left[open_], right[open_])
+        found["looks"] = looks
+        found["surprise"] = columns["shared_weight"] / np.float32(np.log(max(len(listings), 3)))
+    return found
 
 
 def _sum(rows: csr_matrix) -> Floats:

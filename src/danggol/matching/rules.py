@@ -1,7 +1,12 @@
 """Matching without labels: one agreement in [0, 1] from similarities, set by hand and the same for every shop.
 
 Each kind of evidence is stretched so that the similarity from which it speaks for one product lies at one half; the
-best counts. Quantities that contradict (500 g and 1 kg) halve it.
+best counts. Quantities that contradict (500 g and 1 kg) halve it, and so do details: of trusted ones (brand, category,
+colour) one product has one value.
+
+Where two pictures can be compared point by point, that tells more than their hashes, which are then not looked at.
+Pictures that differ do not make two products, since sellers take their own; but then the titles must share more than
+listings share by chance, which takes words that are rare in this shop.
 """
 
 from __future__ import annotations
@@ -15,21 +20,37 @@ RULE_THRESHOLD = 0.5
 _HALF = {"words": 0.6, "characters": 0.65, "hash": 1 - 6 / 64}
 _HALF_VECTORS = 0.85
 """Cosine from which given vectors speak for one product."""
-_AGAINST = 0.5
-"""What is left of an agreement where quantities contradict."""
+_AGAINST, _DETAILS_AGAINST = 0.5, 0.4
+"""What is left of an agreement where quantities contradict, and where a detail does."""
+_LOOKS, _LOOKS_ALONE = 0.89, 0.97
+"""Likeness from which pictures speak for one product: where two details agree as well, and without."""
+_SURPRISE = 3.0
+"""Weight of the shared words, in logarithms of the number of listings, from which titles speak where pictures differ:
+the chance that a pair at random shares them is then far below one in the number of pairs."""
 
 
 def agreement(values: Floats, names: list[str]) -> Floats:
     """Agreement (pairs,) of pairs described by ``values`` (pairs, features) of these names."""
-    found = np.zeros(len(values), np.float32)
+    column = dict(zip(names, values.T, strict=True))
+    looks = column.get("looks", np.full(len(values), np.nan, np.float32))
+    seen = ~np.isnan(looks)
+    details = column.get("details_same", np.zeros(len(values), np.float32))
+    half = np.where(details >= 2, _LOOKS, _LOOKS_ALONE).astype(np.float32)
+    found = _stretched(looks, half)
+    told = ~seen | (looks >= half) | (column.get("surprise", np.zeros(1)) >= _SURPRISE)
     for name in _similarities(names):
-        half = _HALF.get(name, _HALF_VECTORS)
-        value = np.nan_to_num(values[:, names.index(name)], nan=0.0)
-        low = np.clip(value / half, 0, 1) * 0.5
-        high = np.clip((value - half) / (1 - half), 0, 1) * 0.5
-        found = np.maximum(found, np.where(value >= half, 0.5 + high, low * 0.999))
-    against = values[:, names.index("quantities_against")] > 0
-    return np.where(against, found * _AGAINST, found).astype(np.float32)
+        speaks = ~seen if name == "hash" else told
+        found = np.where(speaks, np.maximum(found, _stretched(column[name], _HALF.get(name, _HALF_VECTORS))), found)
+    found = np.where(column["quantities_against"] > 0, found * _AGAINST, found)
+    found = np.where(column.get("details_against", np.zeros(1)) > 0, found * _DETAILS_AGAINST, found)
+    return found.astype(np.float32)
+
+
+def _stretched(value: Floats, half: Floats | float) -> Floats:
+    """A similarity (pairs,) with ``half`` put at one half; nan counts as 0."""
+    value = np.nan_to_num(value, nan=0.0)
+    high = 0.5 + np.clip((value - half) / (1 - half), 0, 1) * 0.5
+    return np.asarray(np.where(value >= half, high, np.clip(value / half, 0, 1) * 0.4995), np.float32)
 
 
 def _similarities(names: list[str]) -> list[str]:

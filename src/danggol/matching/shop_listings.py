@@ -1,15 +1,20 @@
-"""A shop's listings: titles and brands, the hash of each one's first picture, and its latest price."""
+"""A shop's listings: titles, details, each one's first picture and its hash, and the latest price."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from danggol.errors import DataError
+from danggol.matching.details import trusted
 from danggol.matching.hashes import picture_hash
 from danggol.matching.listings import Listings
+from danggol.matching.looks import SIDE, Pixels, picture_pixels
+from danggol.matching.titles import cleaned
 from danggol.progress import track
 
 if TYPE_CHECKING:
@@ -22,36 +27,57 @@ def read_listings(shop: Shop) -> tuple[Listings, datetime]:
     DataError: there are no products. A picture on the web, or one that cannot be read, gives no hash.
     """
     shop.require("products")
-    products = shop.read("products", ["product_id", "title", "brand", "listed_at"])
-    products = products.join(_hashes(shop), on="product_id", how="left")
+    products = shop.read("products", ["product_id", "title", "brand", "category", "attributes", "listed_at"])
     prices, latest = _prices(shop)
-    products = products.join(prices, on="product_id", how="left")
+    products = products.join(prices, on="product_id", how="left").sort("product_id")
+    hashes, pixels = _pictures(shop, products["product_id"].to_list())
+    details = trusted(_details(products), cleaned(products["title"].to_list()), pixels)
+    products = products.with_columns(pl.Series("image_phash", hashes, dtype=pl.String))
     times = [time for time in (products["listed_at"].max(), latest) if isinstance(time, datetime)]
-    return Listings.from_frame(products), max(times, default=datetime.now(UTC))
+    return Listings.from_frame(products, details=details, pictures=pixels), max(times, default=datetime.now(UTC))
 
 
-def _hashes(shop: Shop) -> pl.DataFrame:
-    """product_id, image_phash of the first picture that is not a review's."""
-    empty = pl.DataFrame(schema={"product_id": pl.String, "image_phash": pl.String})
+def _pictures(shop: Shop, ids: list[str]) -> tuple[list[str | None], Pixels | None]:
+    """Hash and pixels (listings, 32, 32, 3) of each listing's first picture that is not a review's.
+
+    None and zeros where there is none; no pixels at all where not one picture can be read.
+    """
+    hashes: list[str | None] = [None] * len(ids)
     if not shop.has("product_images"):
-        return empty
+        return hashes, None
     images = shop.read("product_images", ["product_id", "image", "position", "role"])
     first = (
         images.filter(pl.col("role").fill_null("thumbnail") != "review")
         .sort("product_id", "position", "image", nulls_last=True)
         .unique("product_id", keep="first", maintain_order=True)
     )
-    found = [_hash_of(shop, name) for name in track(first["image"].to_list(), "picture hashes")]
-    return first.select("product_id").with_columns(pl.Series("image_phash", found, dtype=pl.String))
+    row = {name: place for place, name in enumerate(ids)}
+    pixels = np.zeros((len(ids), SIDE, SIDE, 3), np.uint8)
+    for name, image in track(first.select("product_id", "image").rows(), "pictures"):
+        path = _path(shop, image)
+        if path is not None and name in row:
+            hashes[row[name]] = picture_hash(path)
+            seen = picture_pixels(path)
+            pixels[row[name]] = 0 if seen is None else seen
+    return hashes, pixels if pixels.any() else None
 
 
-def _hash_of(shop: Shop, name: str) -> str | None:
+def _path(shop: Shop, name: str) -> Path | None:
     if name.startswith(("http://", "https://")):
         return None
     try:
-        return picture_hash(shop.resolve(name))
+        return shop.resolve(name)
     except DataError:
         return None
+
+
+def _details(products: pl.DataFrame) -> dict[str, list[str | None]]:
+    """Brand, category and each attribute, by name."""
+    found: dict[str, list[str | None]] = {name: products[name].to_list() for name in ("brand", "category")}
+    for row, told in enumerate(products["attributes"].to_list()):
+        for name, value in dict(told or ()).items():
+            found.setdefault(str(name), [None] * products.height)[row] = value
+    return found
 
 
 def _prices(shop: Shop) -> tuple[pl.DataFrame, datetime | None]:
