@@ -1,6 +1,6 @@
 import numpy as np
 
-from danggol.matching.groups import group_ids, members, partition
+from danggol.matching.groups import group_ids, members, partition, partition_again
 
 
 def test_a_doubtful_pair_does_not_chain_two_products():
@@ -33,3 +33,16 @@ def test_a_new_group_never_takes_an_id_in_use():
 def test_members_are_all_pairs_of_a_group():
     left, right = members(np.array([3, 0, 3, -1, 3, -1]))
     assert sorted(zip(left.tolist(), right.tolist(), strict=True)) == [(0, 2), (0, 4), (2, 0), (2, 4), (4, 0), (4, 2)]
+
+
+def test_a_group_that_loses_a_listing_to_new_ones_is_made_again_and_others_stay():
+    left, right = np.array([0, 2, 0]), np.array([1, 3, 4])
+    chance = np.array([0.2, 0.9, 0.9], np.float32)
+    group, again = partition_again(5, left, right, chance, 0.5, np.array([0, 0, 2, 2]), np.array([0, 1, 4]))
+    assert group.tolist() == [0, 1, 2, 2, 0]
+    assert again.tolist() == [True, True, False, False, True]
+
+
+def test_ids_of_groups_elsewhere_are_not_taken():
+    own = group_ids(["a"], np.array([0]))
+    assert group_ids(["a"], np.array([0]), {}, set(own)) != own

@@ -38,3 +38,18 @@ def test_hashes():
     found = hash_neighbours(hashes, hashes, 10)
     assert found.place[0].tolist() == [0, 1, 3] + [-1] * 7
     assert (found.place[2] == -1).all()
+
+
+def test_lists_take_up_new_neighbours_as_if_searched_anew():
+    rows = unit(RNG.normal(size=(400, 4)))
+    old, whole = dense_neighbours(rows[:300], rows[:300], 400), dense_neighbours(rows, rows, 400)
+    grown = index.extended(old, dense_neighbours(rows[300:], rows, 400))
+    assert np.allclose(grown.similarity, whole.similarity, atol=1e-6)
+    assert overlap(grown.place[:, :60], whole.place[:, :60]) > 0.999
+
+
+def test_rows_with_very_many_are_cut_to_the_nearest():
+    table = csr_matrix(unit(RNG.random((80, 6))))
+    dense = np.asarray((table @ table.T).todense())
+    found = sparse_neighbours(table, table, 5)
+    assert np.allclose(found.similarity, -np.sort(-dense, axis=1)[:, :5], atol=1e-6)

@@ -28,9 +28,14 @@ class Around:
 
 def around(pairs: Pairs, probability: Floats, size: int, which: Ints | None = None) -> Around:
     """Features of the pairs ``which`` (all) from the ``probability`` (pairs,) of all pairs of ``size`` listings."""
-    table, sure, rank, best = _tables(pairs.left, pairs.right, probability, size)
-    which = np.arange(len(pairs.left)) if which is None else which
-    left, right, rank, probability = pairs.left[which], pairs.right[which], rank[:, which], probability[which]
+    left, right = pairs.left, pairs.right
+    if which is not None:
+        there = _beside(left, right, size, which)
+        left, right, probability = left[there], right[there], probability[there]
+        which = np.searchsorted(there, which)
+    table, sure, rank, best = _tables(left, right, probability, size)
+    if which is not None:
+        left, right, rank, probability = left[which], right[which], rank[:, which], probability[which]
     root = table.sqrt()
     total = np.asarray(table.sum(axis=1)).ravel().astype(np.float32)
     many = np.diff(sure.indptr)
@@ -55,6 +60,13 @@ def around(pairs: Pairs, probability: Floats, size: int, which: Ints | None = No
         "common_sure": sparse_dots(sure, sure, left, right),
     }
     return Around(np.stack([np.asarray(one, np.float32) for one in columns.values()], axis=1), list(columns))
+
+
+def _beside(left: Ints, right: Ints, size: int, which: Ints) -> Ints:
+    """The pairs that hold a listing of the pairs ``which``, rising."""
+    there = np.zeros(size, np.bool_)
+    there[left[which]] = there[right[which]] = True
+    return np.flatnonzero(there[left] | there[right])
 
 
 def _tables(left: Ints, right: Ints, probability: Floats, size: int) -> tuple[csr_matrix, csr_matrix, Floats, Floats]:

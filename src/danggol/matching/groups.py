@@ -10,38 +10,60 @@ from __future__ import annotations
 
 import hashlib
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from danggol.matching.index import Floats, Ints
 
+Bools = NDArray[np.bool_]
 
-def partition(
-    size: int, left: Ints, right: Ints, probability: Floats, threshold: float, former: tuple[Ints, Ints] | None = None
-) -> Ints:
+
+def partition(size: int, left: Ints, right: Ints, probability: Floats, threshold: float) -> Ints:
     """The group (listings,) of each listing, numbered by its first row.
 
-    ``left``, ``right``, ``probability`` (pairs,): every pair once. ``former``: the groups of the first listings before
-    others joined, and the rows whose pairs changed; components without such rows keep their groups.
+    ``left``, ``right``, ``probability`` (pairs,): every pair once.
     """
+    code = _components(size, left, right, probability, threshold)
+    return _split(code, code, np.bincount(code, minlength=size) > 2, left, right, probability, threshold)
+
+
+def partition_again(
+    size: int, left: Ints, right: Ints, probability: Floats, threshold: float, former: Ints, changed: Ints
+) -> tuple[Ints, Bools]:
+    """As :func:`partition`, after others joined; and of which listings (listings,) the group was made again.
+
+    ``former``: the groups of the first listings before. ``changed``: the rows of the pairs whose probability changed,
+    and the new rows. Components without such rows keep their groups.
+    """
+    code = _components(size, left, right, probability, threshold)
+    touched = np.zeros(size, np.bool_)
+    touched[code[changed]] = True
+    again = touched[code]
+    group = code.copy()
+    stays = np.flatnonzero(~again)
+    group[stays] = former[stays]
+    open_ = touched & (np.bincount(code, minlength=size) > 2)
+    return _split(code, group, open_, left, right, probability, threshold), again
+
+
+def _components(size: int, left: Ints, right: Ints, probability: Floats, threshold: float) -> Ints:
+    """The first row (listings,) of each listing's connected component."""
     kept = probability >= threshold
     edges = csr_matrix((np.ones(int(kept.sum())), (left[kept], right[kept])), (size, size))
-    group = _first_rows(connected_components(edges, directed=False)[1].astype(np.int64))
-    count = np.bincount(group, minlength=size)
-    open_ = count > 2
-    if former is not None:
-        groups, changed = former
-        still = np.ones(size, np.bool_)
-        still[group[changed]] = False
-        stays = np.flatnonzero(still[group[: len(groups)]])
-        open_ &= ~still
-        code = group.copy()
-        group[stays] = groups[stays]
-    else:
-        code = group.copy()
+    component = connected_components(edges, directed=False)[1]
+    _, first, code = np.unique(component, return_index=True, return_inverse=True)
+    return np.asarray(first[code], np.int64)
+
+
+def _split(
+    code: Ints, group: Ints, open_: Bools, left: Ints, right: Ints, probability: Floats, threshold: float
+) -> Ints:
+    """The groups, those components being split that are open, by their first row."""
+    group = group.copy()
     where = np.flatnonzero((code[left] == code[right]) & open_[code[left]])
     order = where[np.argsort(code[left[where]], kind="stable")]
     for part in np.split(order, np.flatnonzero(np.diff(code[left[order]])) + 1):
@@ -50,11 +72,6 @@ def partition(
             one, two = np.searchsorted(members, left[part]), np.searchsorted(members, right[part])
             group[members] = members[_linked(len(members), one, two, probability[part], threshold)]
     return group
-
-
-def _first_rows(component: Ints) -> Ints:
-    _, first, code = np.unique(component, return_index=True, return_inverse=True)
-    return np.asarray(first[code], np.int64)
 
 
 def _linked(size: int, left: Ints, right: Ints, probability: Floats, threshold: float) -> Ints:
@@ -90,16 +107,18 @@ def _linked(size: int, left: Ints, right: Ints, probability: Floats, threshold: 
     return group
 
 
-def group_ids(ids: Sequence[str], group: Ints, former: Mapping[str, str] | None = None) -> list[str]:
+def group_ids(
+    ids: Sequence[str], group: Ints, former: Mapping[str, str] | None = None, others: Set[str] = frozenset()
+) -> list[str]:
     """An id (listings,) for each listing's group.
 
     A group takes over the former id that most of its listings had, where no other group has more of that one; a new
     group's id is made from its first listing's id. So ids do not depend on the order of rows, and a group that gains or
-    loses listings keeps its id.
+    loses listings keeps its id. ``others`` are ids of groups elsewhere, which no group takes.
     """
     rows = _rows_of(group)
     kept = _kept(ids, group, former) if former else {}
-    taken = set(kept.values())
+    taken = {*kept.values(), *others}
     names = dict(kept)
     for code, part in sorted(rows.items(), key=lambda item: min(ids[row] for row in item[1])):
         if code not in kept:

@@ -2,29 +2,34 @@
 
 Sparse vectors are multiplied in chunks, exactly; where there are many listings, n-grams that very many share are
 left out of the search (not of the similarity): time grows with the number of listings and not with its square.
-Dense vectors: exact up to ``EXACT`` rows, then an inverted file (IVF: Jégou et al. 2011; Douze et al., "The faiss
-library", 2024) whose number of probed cells is raised until a sample of exact searches is found well enough.
+Dense vectors: exact up to ``EXACT`` rows, then in cells, of which more are looked into until a sample of exact searches
+is found well enough (:mod:`danggol.matching.cells`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from danggol.matching.cells import Cells, ordered
+
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
-EXACT = 100_000
+EXACT = 40_000
 """Dense vectors up to which every pair is looked at."""
 _CHUNK = 1_000
 """Rows whose similarities are held at a time."""
 _SAMPLE = 200
-_SHIFT = 2.0
-"""Added to similarities, so that none is zero where they are held in a sparse matrix."""
+_MANY = 0.5
+"""Share of the cells from which exact search costs no more."""
+_FEW = 5_000
+"""Queries below which learning the cells would take longer than looking at every pair."""
+_CROWD = 4
+"""Times k: rows with more similarities than that are cut before they are put in order."""
 _NO_HASH = 65
 """A distance beyond every other, where a listing has no hash."""
 
@@ -62,19 +67,21 @@ def sparse_neighbours(
 def dense_neighbours(queries: Floats, rows: Floats, k: int, recall: float = 0.98) -> Neighbours:
     """The ``k`` rows with the largest inner product; vectors (n, d) of length one.
 
-    Beyond as many products as :data:`EXACT` rows have among themselves, an inverted file is searched, with cells probed
-    until ``recall`` of the neighbours of a sample are found.
+    Beyond as many products as :data:`EXACT` rows have among themselves, cells are searched, as many as it takes to find
+    ``recall`` of the neighbours of a sample of queries; every row where that takes half of the cells.
     """
-    import faiss
-
     if not len(rows) or not len(queries):
         return Neighbours(np.full((len(queries), k), -1), np.full((len(queries), k), -np.inf, np.float32))
-    rows, queries = np.ascontiguousarray(rows, np.float32), np.ascontiguousarray(queries, np.float32)
-    exact = faiss.IndexFlatIP(rows.shape[1])
-    exact.add(rows)
-    index = exact if len(rows) * len(queries) <= EXACT**2 else _inverted(rows, exact, k, recall)
-    similarity, place = index.search(queries, k)
-    return _ordered(place, similarity)
+    same = rows is queries
+    rows = np.ascontiguousarray(rows, np.float32)
+    queries = rows if same else np.ascontiguousarray(queries, np.float32)
+    if len(queries) >= _FEW and len(rows) * len(queries) > EXACT**2:
+        cells = Cells(rows)
+        home = cells.home if same else cells.homes(queries)
+        probes = _probes(cells, queries, home, rows, k, recall)
+        if probes:
+            return Neighbours(*cells.search(queries, home, k, probes))
+    return _exact(queries, rows, k)
 
 
 def hash_neighbours(queries: Hashes, rows: Hashes, k: int) -> Neighbours:
@@ -92,7 +99,7 @@ def hash_neighbours(queries: Hashes, rows: Hashes, k: int) -> Neighbours:
         place[asked[:, None], np.arange(wide)] = known[near]
         distance[asked[:, None], np.arange(wide)] = found
     similarity = np.where(place >= 0, 1 - distance / 64, -np.inf).astype(np.float32)
-    return _ordered(place, similarity)
+    return Neighbours(*ordered(place, similarity))
 
 
 def hash_distance(first: Hashes, second: Hashes) -> Ints:
@@ -112,7 +119,7 @@ def sparse_dots(first: csr_matrix, second: csr_matrix, left: Ints, right: Ints, 
 
 def _best(similarity: csr_matrix, k: int, floor: float) -> tuple[Ints, Floats]:
     """Places and similarities (rows, k) of the largest above the floor, best first."""
-    kept = similarity.data > floor
+    kept = _uncrowded(similarity, k, floor)
     who = np.repeat(np.arange(similarity.shape[0]), np.diff(similarity.indptr))[kept]
     place, value = similarity.indices[kept], similarity.data[kept]
     order = np.lexsort((place, -value, who))
@@ -126,41 +133,44 @@ def _best(similarity: csr_matrix, k: int, floor: float) -> tuple[Ints, Floats]:
     return places, values
 
 
+def _uncrowded(similarity: csr_matrix, k: int, floor: float) -> NDArray[np.bool_]:
+    """Which entries lie above the floor; of rows with very many, those of the ``k`` largest."""
+    kept: NDArray[np.bool_] = similarity.data > floor
+    starts = similarity.indptr
+    above = np.concatenate([[0], np.cumsum(kept)])[starts]
+    for row in np.flatnonzero(np.diff(above) > _CROWD * k):
+        part = slice(starts[row], starts[row + 1])
+        values = similarity.data[part]
+        kept[part] &= values >= np.partition(values, len(values) - k)[len(values) - k]
+    return kept
+
+
 def _rescored(place: Ints, queries: csr_matrix, rows: csr_matrix, k: int) -> Neighbours:
     """The exact similarities of what was found, and the best of them."""
     there = place >= 0
     similarity = np.full(place.shape, -np.inf, np.float32)
     similarity[there] = sparse_dots(queries, rows, np.nonzero(there)[0], place[there])
-    ordered = _ordered(place, similarity)
-    return Neighbours(ordered.place[:, :k], ordered.similarity[:, :k])
+    place, similarity = ordered(place, similarity)
+    return Neighbours(place[:, :k], similarity[:, :k])
 
 
-def _ordered(place: Ints, similarity: Floats) -> Neighbours:
-    """Best first; equal ones by place."""
-    similarity = np.where(place >= 0, similarity, -np.inf).astype(np.float32)
-    order = np.lexsort((place, -similarity), axis=1)
-    return Neighbours(
-        np.take_along_axis(place, order, axis=1).astype(np.int64), np.take_along_axis(similarity, order, axis=1)
-    )
-
-
-def _inverted(rows: Floats, exact: Any, k: int, recall: float) -> Any:
-    """An inverted file whose probes are doubled until a sample's neighbours are found."""
+def _exact(queries: Floats, rows: Floats, k: int) -> Neighbours:
     import faiss
 
-    cells = int(4 * np.sqrt(len(rows)))
-    rng = np.random.default_rng(0)
-    learnt = rows[np.sort(rng.choice(len(rows), min(len(rows), 40 * cells), replace=False))]
-    index = faiss.IndexIVFFlat(faiss.IndexFlatIP(rows.shape[1]), rows.shape[1], cells, faiss.METRIC_INNER_PRODUCT)
-    index.cp.niter, index.cp.seed = 10, 1
-    index.train(learnt)
-    index.add(rows)
-    sample = rows[rng.choice(len(rows), _SAMPLE, replace=False)]
-    truth = exact.search(sample, k)[1]
-    index.nprobe = 4
-    while index.nprobe < cells and overlap(index.search(sample, k)[1], truth) < recall:
-        index.nprobe = min(2 * index.nprobe, cells)
-    return index
+    similarity, place = faiss.knn(queries, rows, k, faiss.METRIC_INNER_PRODUCT)
+    return Neighbours(*ordered(place, similarity))
+
+
+def _probes(cells: Cells, queries: Floats, home: Ints, rows: Floats, k: int, recall: float) -> int:
+    """How many cells are looked into, so that a sample's neighbours are found; 0 where it takes too many."""
+    sample = np.random.default_rng(0).choice(len(queries), min(_SAMPLE, len(queries)), replace=False)
+    truth = _exact(queries[sample], rows, k).place
+    probes = 4
+    while probes < _MANY * len(cells.middles):
+        if overlap(cells.search(queries[sample], home[sample], k, probes)[0], truth) >= recall:
+            return probes
+        probes *= 2
+    return 0
 
 
 def extended(old: Neighbours, new: Neighbours) -> Neighbours:
@@ -169,26 +179,29 @@ def extended(old: Neighbours, new: Neighbours) -> Neighbours:
     An old listing's list takes up those new ones that have it in theirs.
     """
     size, k = old.place.shape
-    k = max(k, new.place.shape[1])
-    farthest = np.append(old.similarity[:, -1], np.inf)
-    among = np.where(new.place < size, new.place, -1)
-    who, nth = np.nonzero(new.similarity > farthest[among])
-    rows = np.unique(new.place[who, nth])
-    back = csr_matrix(
-        (new.similarity[who, nth] + _SHIFT, (np.searchsorted(rows, new.place[who, nth]), who + size)),
-        (len(rows), size + len(new.place)),
-    )
-    there = old.place[rows] >= 0
-    kept = csr_matrix(
-        (old.similarity[rows][there] + _SHIFT, (np.nonzero(there)[0], old.place[rows][there])), back.shape
-    )
-    place, similarity = _best(csr_matrix(kept + back), k, 0.0)
-    places = np.full((size + len(new.place), k), -1, np.int64)
-    values = np.full(places.shape, -np.inf, np.float32)
-    places[:size, : old.place.shape[1]], values[:size, : old.place.shape[1]] = old.place, old.similarity
-    places[rows], values[rows] = place, similarity - _SHIFT
-    places[size:, : new.place.shape[1]], values[size:, : new.place.shape[1]] = new.place, new.similarity
-    return Neighbours(places, values)
+    place = np.concatenate([old.place, new.place])
+    similarity = np.concatenate([old.similarity, new.similarity])
+    who, nth = np.nonzero((new.place >= 0) & (new.place < size))
+    row, value = new.place[who, nth], new.similarity[who, nth]
+    nearer = value > similarity[row, k - 1]
+    _insert(place, similarity, row[nearer], who[nearer] + size, value[nearer])
+    return Neighbours(place, similarity)
+
+
+def _insert(place: Ints, similarity: Floats, row: Ints, other: Ints, value: Floats) -> None:
+    """Put others into the lists of rows, behind equally near ones; each list takes one at a time."""
+    order = np.argsort(row, kind="stable")
+    count = np.unique(row, return_counts=True)[1]
+    turn = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
+    order = order[np.argsort(turn, kind="stable")]
+    column = np.arange(place.shape[1])
+    before = np.maximum(column - 1, 0)
+    for part in np.split(order, np.cumsum(np.bincount(turn))[:-1]) if len(row) else []:
+        rows, near, far = row[part], value[part, None], other[part, None]
+        held, names = similarity[rows], place[rows]
+        at = (held >= near).sum(axis=1)[:, None]
+        similarity[rows] = np.where(column < at, held, np.where(column == at, near, held[:, before]))
+        place[rows] = np.where(column < at, names, np.where(column == at, far, names[:, before]))
 
 
 def overlap(found: Ints, truth: Ints) -> float:

@@ -38,7 +38,7 @@ class Grown:
     open: Ints
     """the pairs to be judged again"""
     changed: Ints
-    """the listings whose groups are to be made again"""
+    """the listings in those pairs"""
 
 
 def extend(
@@ -66,15 +66,14 @@ def extend(
     touched[left[said >= chance]] = True
     touched[size:] = True
     again = np.flatnonzero(touched[evidence.pairs.left] | touched[evidence.pairs.right])
-    values = evidence.pairs.values.copy()
-    values[again] = describe(listings, text, near, evidence.pairs.left[again], evidence.pairs.right[again]).values
-    said_again = first.copy()
-    said_again[again] = look(values[again], fresh.names)
-    pairs = type(fresh)(evidence.pairs.left, evidence.pairs.right, values, fresh.names)
-    pairs = pairs.extended(left, right, fresh.values)
-    opened = np.concatenate([again, np.arange(len(first), len(first) + len(left))])
+    values = describe(listings, text, near, evidence.pairs.left[again], evidence.pairs.right[again]).values
+    pairs = evidence.pairs.extended(again, values, fresh)
+    said = np.concatenate([first, said])
+    said[again] = look(values, fresh.names)
+    opened = np.concatenate([again, np.arange(len(first), len(said))])
+    touched[pairs.left[opened]] = touched[pairs.right[opened]] = True
     grown = Evidence(listings, evidence.encoder, text, near, pairs)
-    return Grown(grown, np.concatenate([said_again, said]), opened, np.flatnonzero(touched))
+    return Grown(grown, said, opened, np.flatnonzero(touched))
 
 
 def _searched(new: Listings, more: TextView, listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 
 from danggol.errors import DataError, UsageError
-from danggol.matching.groups import partition
+from danggol.matching.groups import partition, partition_again
 from danggol.matching.index import Floats, Ints
 from danggol.matching.joining import extend
 from danggol.matching.listings import Listings
-from danggol.matching.matches import Limits, Matches, answer, chosen
+from danggol.matching.matches import Limits, Matches, answer, chosen, chosen_again
 from danggol.matching.pair_model import PairModel
 from danggol.matching.pairs import Evidence, gather
 from danggol.matching.rules import RULE_THRESHOLD, agreement
@@ -92,7 +92,8 @@ class Matcher:
         first = self._look_at(pairs.values, pairs.names)
         value = first if self.model is None or not len(first) else self.model.second_look(pairs, first, size)
         group = partition(size, pairs.left, pairs.right, value, self.limits.group)
-        return Matched(evidence, first, value, group, self._chosen(evidence, value, group, former or {}))
+        matches = chosen(evidence, value, self.limits, group, former or {}, self._by)
+        return Matched(evidence, first, value, group, matches)
 
     def join(self, state: Matched, new: Listings) -> Matched:
         """Let new listings join those that were matched, without matching all anew.
@@ -110,11 +111,12 @@ class Matcher:
             value[grown.open] = self.model.second_look(evidence.pairs, first, len(evidence.listings), grown.open)
         else:
             value[grown.open] = first[grown.open]
-        pairs, former = evidence.pairs, dict(zip(state.matches.ids.tolist(), state.matches.group, strict=True))
-        group = partition(
-            len(evidence.listings), pairs.left, pairs.right, value, self.limits.group, (state.group, grown.changed)
+        pairs, size = evidence.pairs, len(evidence.listings)
+        group, again = partition_again(
+            size, pairs.left, pairs.right, value, self.limits.group, state.group, grown.changed
         )
-        return Matched(evidence, first, value, group, self._chosen(evidence, value, group, former))
+        matches = chosen_again(evidence, value, self.limits, group, state.matches, self._by, again)
+        return Matched(evidence, first, value, group, matches)
 
     def save(self, folder: str | Path) -> Path:
         """Write the model as plain files (JSON and LightGBM's text); the folder holds the old or the new one whole."""
@@ -130,8 +132,10 @@ class Matcher:
         found.limits, found.figures = Limits(**config["limits"]), dict(config["figures"])
         return found
 
-    def _chosen(self, evidence: Evidence, value: Floats, group: Ints, former: Mapping[str, str]) -> Matches:
-        return chosen(evidence, value, self.limits, group, former, "pair_model" if self.model else "")
+    @property
+    def _by(self) -> str:
+        """What matches, where it is always the same."""
+        return "pair_model" if self.model else ""
 
     def _look_at(self, values: Floats, names: list[str]) -> Floats:
         """What the first look says of described pairs, or how far their evidence agrees."""

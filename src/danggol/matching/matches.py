@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from danggol.matching.groups import group_ids, members
+from danggol.matching.groups import Bools, group_ids, members
 from danggol.matching.index import Floats, Ints
 from danggol.matching.pairs import Evidence
 from danggol.matching.thresholds import passing, ranks
@@ -73,24 +73,58 @@ def chosen(
     ``by`` is what matched, or empty: then the evidence with the largest similarity. Members of one group that are no
     candidate pair have the group's limit as their similarity, and nothing that matched.
     """
-    pairs, size = evidence.pairs, len(evidence.listings)
-    who, other, pair = answer(pairs.left, pairs.right, value, group, limits)
+    ids = evidence.listings.ids
+    found = _directed(evidence, value, limits, group, by, np.arange(len(ids)))
+    return Matches(ids, *found, group_ids(ids.tolist(), group, former))
+
+
+def chosen_again(
+    evidence: Evidence, value: Floats, limits: Limits, group: Ints, former: Matches, by: str, again: Bools
+) -> Matches:
+    """As :func:`chosen`, where only the listings ``again`` (listings,) have others than the ``former`` matches.
+
+    All their pairs and the other members of their groups, before and now, are among them, or in no match with them.
+    """
+    ids, rows = evidence.listings.ids, np.flatnonzero(again)
+    fresh = _directed(evidence, value, limits, group, by, rows)
+    kept = ~again[former.left]
+    held = [column[kept] for column in (former.left, former.right, former.similarity, former.by, former.rank)]
+    order = np.argsort(np.concatenate([held[0], fresh[0]]), kind="stable")
+    left, right, similarity, said, rank = (
+        np.concatenate([one, two])[order] for one, two in zip(held, fresh, strict=True)
+    )
+    names = former.group + [""] * (len(ids) - len(former.group))
+    before = {str(ids[row]): names[row] for row in rows[rows < len(former.group)].tolist()}
+    others = {names[row] for row in np.flatnonzero(~again).tolist()}
+    for row, name in zip(rows.tolist(), group_ids(ids[rows].tolist(), group[rows], before, others), strict=True):
+        names[row] = name
+    return Matches(ids, left, right, similarity, said, rank, names)
+
+
+def _directed(
+    evidence: Evidence, value: Floats, limits: Limits, group: Ints, by: str, rows: Ints
+) -> tuple[Ints, Ints, Floats, NDArray[np.str_], Ints]:
+    """The matches of the listings ``rows`` (rising): left, right, similarity, by, rank."""
+    among = np.zeros(len(group), np.bool_)
+    among[rows] = True
+    pairs = evidence.pairs
+    here = np.flatnonzero(among[pairs.left] | among[pairs.right])
+    who, other, pair = answer(pairs.left[here], pairs.right[here], value[here], group, limits)
+    who, other, pair = (column[among[who]] for column in (who, other, pair))
     looked = pair >= 0
-    both = np.where(looked, value[pair] if len(value) else 0.0, limits.group)
+    both = np.full(len(pair), limits.group, np.float64)
+    both[looked] = value[here[pair[looked]]]
     said = np.full(len(pair), by, dtype="U10")
     if not by:
-        said[looked] = _by(evidence, pair[looked])
+        said[looked] = _by(evidence, here[pair[looked]])
     said[~looked] = ""
-    itself = np.arange(size)
-    left, right = np.concatenate([itself, who]), np.concatenate([itself, other])
-    similarity = np.concatenate([np.ones(size), both]).astype(np.float32)
+    left, right = np.concatenate([rows, who]), np.concatenate([rows, other])
+    similarity = np.concatenate([np.ones(len(rows)), both]).astype(np.float32)
     order = np.lexsort((right, -similarity, group[left] != group[right], left != right, left))
     rank = ranks(left[order], -np.arange(len(order), dtype=np.float64))
     order, rank = order[rank < limits.largest], rank[rank < limits.largest]
-    ids = evidence.listings.ids
-    matched = np.concatenate([np.full(size, by or "text", dtype="U10"), said])[order]
-    names = group_ids(ids.tolist(), group, former)
-    return Matches(ids, left[order], right[order], similarity[order], matched, rank, names)
+    matched = np.concatenate([np.full(len(rows), by or "text", dtype="U10"), said])[order]
+    return left[order], right[order], similarity[order], matched, rank
 
 
 def answer(left: Ints, right: Ints, value: Floats, group: Ints, limits: Limits) -> tuple[Ints, Ints, Ints]:

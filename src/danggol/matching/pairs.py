@@ -51,14 +51,14 @@ class Pairs:
     names: list[str] = field(default_factory=list)
     """(features,)"""
 
-    def extended(self, left: Ints, right: Ints, values: Floats) -> Pairs:
-        """These pairs and further ones."""
-        return Pairs(
-            np.concatenate([self.left, left]),
-            np.concatenate([self.right, right]),
-            np.concatenate([self.values, values]),
-            self.names,
-        )
+    def extended(self, again: Ints, values: Floats, more: Pairs) -> Pairs:
+        """These pairs, the ``values`` of those ``again`` (pairs,) being others now, and further ones."""
+        size = len(self.left)
+        found = np.empty((size + len(more.left), self.values.shape[1]), np.float32)
+        found[:size], found[size:] = self.values, more.values
+        found[again] = values
+        left, right = np.concatenate([self.left, more.left]), np.concatenate([self.right, more.right])
+        return Pairs(left, right, found, self.names)
 
 
 @dataclass(frozen=True)
