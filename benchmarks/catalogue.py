@@ -7,8 +7,9 @@ Without ``--train`` and ``--test`` the file's own split is used: rows of split `
 read: neighbouring ids were photographed together. 40% of the test titles are there in training too, and titles name the
 type; ``accuracy/unseen/...`` (joined) leaves those rows out.
 
-Chosen on a held-out tenth of the rows of split ``train``: everything about our model and the peers' C, numbers of
-components and neighbours. The peers: TF-IDF of word 1-2-grams with multinomial logistic regression for titles; for
+Chosen on a held-out tenth of the rows of split ``train``: what our model reads, its kernel's width, weights and ridge,
+and the neighbours; its search is not tuned. The peers' C, components and neighbours are fixed beforehand. They are: TF-IDF
+of word 1-2-grams with multinomial logistic regression for titles; for
 pictures 200 principal components of the pixels beside a histogram of colours, with logistic regression (``linear``) and
 with the 10 nearest neighbours (``neighbours``); and late fusion of the titles with each: log-probabilities added, the
 picture's weight chosen for each attribute on a tenth of the training rows. Their search gives each picture the log-

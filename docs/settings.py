@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from danggol.encoders.contrast_settings import ContrastSettings
+from danggol.matching.catalogue.settings import AttributeSettings
 from danggol.purchase import PurchaseSettings
 from danggol.purchase.coldstart_parts import PartSettings
 from danggol.purchase.conversion_settings import ConversionSettings
@@ -23,6 +25,8 @@ _CAPABILITIES: dict[str, type[Settings]] = {
     "markets": MarketSettings,
     "new listings": PartSettings,
     "opinions": OpinionSettings,
+    "attributes": AttributeSettings,
+    "picture search": ContrastSettings,
 }
 
 

@@ -8,7 +8,7 @@ from danggol.settings import Settings
 
 
 class ContrastSettings(Settings):
-    """Settings of the common space; defaults chosen on a held-out tenth of the fashion catalogue's training part."""
+    """Settings of the common space; the defaults are not tuned."""
 
     width: int = Field(default=256, ge=8, le=4096, description="numbers of a word, and of the hidden layers")
     output: int = Field(default=128, ge=2, le=4096, description="numbers of a vector in the common space")
