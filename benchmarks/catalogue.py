@@ -8,9 +8,9 @@ read: neighbouring ids were photographed together. 40% of the test titles are th
 type; ``accuracy/unseen/...`` (joined) leaves those rows out.
 
 Chosen on a held-out tenth of the rows of split ``train``: what our model reads, its kernel's width, weights and ridge,
-and the neighbours; its search is not tuned. The peers' C, components and neighbours are fixed beforehand. They are: TF-IDF
-of word 1-2-grams with multinomial logistic regression for titles; for
-pictures 200 principal components of the pixels beside a histogram of colours, with logistic regression (``linear``) and
+and the neighbours; its search is not tuned. The peers' C, components and neighbours are fixed beforehand. They are:
+TF-IDF of word 1-2-grams with multinomial logistic regression for titles; for pictures 200 principal components of the
+pixels beside a histogram of colours, with logistic regression (``linear``) and
 with the 10 nearest neighbours (``neighbours``); and late fusion of the titles with each: log-probabilities added, the
 picture's weight chosen for each attribute on a tenth of the training rows. Their search gives each picture the log-
 probability of the values that the title is thought to have. Retrieval is among the test rows; only a title's own
