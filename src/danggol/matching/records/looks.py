@@ -7,7 +7,6 @@ idea: Bhattacharya & Getoor, "Collective entity resolution in relational data", 
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,7 +21,6 @@ from danggol.matching.records.reading import RecordPairs
 from danggol.matching.records.settings import RecordSettings
 from danggol.matching.records.words import Floats, Ints
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 Mask = NDArray[np.bool_]
 
 
@@ -150,6 +148,6 @@ def _parameters(settings: RecordSettings, seed: int) -> dict[str, Any]:
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": 0,
+        "num_threads": 1,
         "verbose": -1,
     }

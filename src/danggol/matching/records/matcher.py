@@ -2,7 +2,8 @@
 
 ``RecordMatcher().fit(train, valid)`` learns from labelled pairs; ``predict(pairs)`` gives a probability and a decision.
 Pairs that will be asked for can be given to ``fit`` ahead, without labels: the weights of words and the ranks among the
-pairs of a record are then those of the whole file, as a matcher that sees the whole file of candidates has them.
+pairs of a record are then those of the whole file, as a matcher that sees the whole file of candidates has them, and
+``judged`` holds what is said of them.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ class RecordMatcher:
         self.settings = settings or RecordSettings.of(changes)
         self.threshold = 0.5
         """probability from which a pair is decided to be the same"""
+        self.judged: Judged | None = None
+        """what is said of the pairs that were given to :meth:`fit` ahead; not saved"""
         self._labelled: RecordPairs | None = None
         self._kinds: Kinds | None = None
         self._looks: Looks | None = None
@@ -66,9 +69,11 @@ class RecordMatcher:
             )
         pairs = labelled if ahead is None else RecordPairs.joined([labelled, ahead.unlabelled()])
         kinds = Kinds.of(pairs)
-        looks, honest = learn(Scene.of(pairs, describe(pairs, kinds), self.settings), self.settings)
+        scene = Scene.of(pairs, describe(pairs, kinds), self.settings)
+        looks, honest = learn(scene, self.settings)
         self._labelled, self._kinds, self._looks = labelled, kinds, looks
         self.threshold = best_threshold(honest[: len(labelled)], labelled.label)
+        self.judged = None if ahead is None else self._judge(looks.said(scene, self.settings)[len(labelled) :])
         return self
 
     def predict(self, pairs: RecordPairs) -> Judged:
@@ -82,7 +87,9 @@ class RecordMatcher:
             return Judged(np.zeros(0, np.float32), np.zeros(0, np.bool_))
         full = RecordPairs.joined([self._labelled, pairs.unlabelled()])
         scene = Scene.of(full, describe(full, self._kinds), self.settings)
-        probability = self._looks.said(scene, self.settings)[len(self._labelled) :]
+        return self._judge(self._looks.said(scene, self.settings)[len(self._labelled) :])
+
+    def _judge(self, probability: Floats) -> Judged:
         return Judged(probability, probability >= self.threshold)
 
     def save(self, folder: Path) -> Path:
@@ -108,7 +115,7 @@ class RecordMatcher:
         return found
 
 
-def best_threshold(probability: Floats, label: Ints) -> float:
+def best_threshold(probability: NDArray[np.floating], label: Ints) -> float:
     """The middle of the thresholds whose F1 over pairs is within a thousandth of the best."""
     order = np.argsort(-probability, kind="stable")
     value = probability[order].astype(np.float64)

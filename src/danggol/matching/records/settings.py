@@ -11,7 +11,7 @@ class RecordSettings(Settings):
     """How pairs of records are matched."""
 
     folds: int = Field(default=5, ge=2, le=20, description="parts of the labelled pairs, each judged by the others")
-    seeds: int = Field(default=3, ge=1, le=20, description="models averaged")
+    seeds: int = Field(default=1, ge=1, le=20, description="how often the parts are dealt anew, all models averaged")
     rounds: int = Field(default=300, ge=1, description="trees of a model")
     learning_rate: float = Field(default=0.05, gt=0, le=1, description="of the trees")
     leaves: int = Field(default=15, ge=2, description="leaves of a tree")
