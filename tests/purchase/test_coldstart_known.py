@@ -161,7 +161,7 @@ def test_a_save_that_is_killed_leaves_the_model_that_was_there(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("danggol.purchase.artefact._moved_in", die)
+        patched.setattr("danggol.artefact._moved_in", die)
         with pytest.raises(KeyboardInterrupt):
             model.save(tmp_path / "model")
     assert "kind" not in KnownItemModel.load(tmp_path / "model").weights, "the old one, without people"

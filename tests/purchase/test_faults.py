@@ -15,10 +15,10 @@ STAGES = {
     "reading": "danggol.purchase.model:read",
     "past moments": "danggol.purchase.ranker:Moment",
     "after the boosters": "danggol.purchase.ranker:_calibrator",
-    "writing the files": "danggol.purchase.artefact:os.fsync",
-    "before the old is moved aside": "danggol.purchase.artefact:_moved_aside",
-    "between the two moves": "danggol.purchase.artefact:_moved_in",
-    "before the old is deleted": "danggol.purchase.artefact:_swept",
+    "writing the files": "danggol.artefact:os.fsync",
+    "before the old is moved aside": "danggol.artefact:_moved_aside",
+    "between the two moves": "danggol.artefact:_moved_in",
+    "before the old is deleted": "danggol.artefact:_swept",
 }
 PROGRAM = """
 import importlib, os, sys

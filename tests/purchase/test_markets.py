@@ -119,7 +119,7 @@ def test_a_killed_save_leaves_the_old_model_or_the_new(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(f"danggol.purchase.artefact.{place}", die)
+        patched.setattr(f"danggol.artefact.{place}", die)
         with pytest.raises(Killed):
             model.save(tmp_path / "model")
     left = CrossMarketModel.load(tmp_path / "model")

@@ -1,0 +1,111 @@
+"""A saved model: a directory that is the old one or the new one, also when the process is killed while it saves."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from danggol.errors import DataError, UsageError
+
+FORMAT = 1
+CONFIG = "config.json"
+
+
+def publish(target: Path, files: Mapping[str, str | bytes]) -> None:
+    """Write the files to a folder beside ``target``, then let it take its place.
+
+    Where a model is there already it is moved aside first; killed between the two moves, :func:`locate` still finds it.
+    """
+    if target.exists() and not (target / CONFIG).exists() and any(target.iterdir() if target.is_dir() else [target]):
+        raise UsageError(f"{target} holds something else than a model; choose another folder for the model")
+    staged, aside = _beside(target, "new"), _beside(target, "old")
+    recover(target)
+    shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True)
+    for name, content in files.items():
+        with (staged / name).open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+    if target.exists():
+        _moved_aside(target, aside)
+    _moved_in(staged, target)
+    _swept(aside)
+
+
+def _moved_aside(target: Path, aside: Path) -> None:
+    target.rename(aside)
+
+
+def _moved_in(staged: Path, target: Path) -> None:
+    staged.rename(target)
+
+
+def _swept(aside: Path) -> None:
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def recover(target: Path) -> None:
+    """Put back a model that was moved aside by a save that did not end, and drop one that has been replaced."""
+    aside = _beside(target, "old")
+    if not aside.exists():
+        return
+    if target.exists():
+        shutil.rmtree(aside, ignore_errors=True)
+    else:
+        aside.rename(target)
+
+
+def locate(target: Path) -> Path:
+    """Where the model is to be read from: ``target``, or the one that a killed save moved aside."""
+    aside = _beside(target, "old")
+    return aside if not target.exists() and aside.exists() else target
+
+
+def read_config(folder: Path, capability: str, model: str, advice: str = "give the folder of one") -> dict[str, Any]:
+    """The configuration of a saved model of a capability; ``advice`` ends the error where there is none.
+
+    A capability's main ``model`` bears its name. UsageError where there is none; DataError where it is broken, of a
+    newer format, of another capability or another model.
+    """
+    try:
+        config = json.loads((folder / CONFIG).read_text("utf8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"there is no model in {folder}; {advice}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"the model's {folder / CONFIG} cannot be read: {error}; train the model again") from error
+    if not isinstance(config, dict) or config.get("capability") != capability:
+        raise DataError(f"{folder} does not hold a {capability} model; give the folder of one")
+    held = config.get("model", capability)
+    if held != model:
+        raise DataError(f"{folder} holds a model of another kind ({held}, not {model}); give the folder of one")
+    if not isinstance(config.get("format"), int) or config["format"] > FORMAT:
+        raise DataError(
+            f"the model in {folder} has format {config.get('format')}, newer than this danggol's {FORMAT}; "
+            "install a newer danggol or train the model again"
+        )
+    return config
+
+
+def read_text(folder: Path, name: str) -> str:
+    """One file of a saved model; DataError where it is missing or no text."""
+    try:
+        return read_bytes(folder, name).decode("utf8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"the model's file {folder / name} cannot be read: {error}; train the model again") from error
+
+
+def read_bytes(folder: Path, name: str) -> bytes:
+    """One file of a saved model; DataError where it is missing."""
+    try:
+        return (folder / name).read_bytes()
+    except OSError as error:
+        raise DataError(f"the model's file {folder / name} cannot be read: {error}; train the model again") from error
+
+
+def _beside(target: Path, word: str) -> Path:
+    return target.with_name(f".{target.name}.{word}")
