@@ -142,27 +142,37 @@ def _everywhere(held: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([local, spread, nowhere])
 
 
+def in_reporting_currency(shop: Shop, offers: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their ``price`` in the reporting currency at the ``rate`` of the day of ``at``, null without one.
+
+    ``rate`` is the latest known on or before the day in the shop's time zone; an amount without ``currency`` is in the
+    reporting one.
+    """
+    own, zone = shop.config.currency, shop.config.timezone
+    day = pl.col("at").dt.convert_time_zone(zone).dt.date().alias("day")
+    offers = offers.with_columns(pl.col("currency").fill_null(own), day)
+    rate = pl.when(pl.col("currency") == own).then(1.0).otherwise("rate")
+    joined = offers.join(_rates(shop, offers), on=["day", "currency"], how="left").with_columns(rate.alias("rate"))
+    return joined.with_columns(pl.col("price") * pl.col("rate"))
+
+
 def _priced(held: pl.DataFrame, shop: Shop) -> pl.DataFrame:
     """The rows with price, shipping and state."""
-    own = shop.config.currency
-    zone = shop.config.timezone
-    held = held.with_columns(
-        pl.col("currency").fill_null(own), pl.col("at").dt.convert_time_zone(zone).dt.date().alias("day")
-    )
-    rate = pl.when(pl.col("currency") == own).then(1.0).otherwise("rate")
-    fee = pl.when(pl.col("free_shipping").fill_null(False)).then(0.0).otherwise("shipping_fee")
-    with_fee = (pl.col("price") + fee.fill_null(0.0)) * rate
+    priced = in_reporting_currency(shop, held.with_columns(pl.col("price").is_null().alias("unpriced")))
+    free = pl.col("free_shipping").fill_null(False)
+    fee = pl.when(free).then(0.0).otherwise(pl.col("shipping_fee") * pl.col("rate"))
     state = (
-        pl.when(pl.col("price").is_null())
+        pl.when("unpriced")
         .then(pl.lit("no_price"))
-        .when(rate.is_null())
+        .when(pl.col("rate").is_null())
         .then(pl.lit("no_rate"))
         .when(pl.col("stock") <= 0)
         .then(pl.lit("sold_out"))
         .otherwise(pl.lit("on_sale"))
     )
-    priced = held.join(_rates(shop, held), on=["day", "currency"], how="left")
-    priced = priced.with_columns(state.alias("state"), with_fee.alias("price"), (fee * rate).alias("shipping"))
+    priced = priced.with_columns(
+        state.alias("state"), (pl.col("price") + fee.fill_null(0.0)).alias("price"), fee.alias("shipping")
+    )
     return priced.select(*_CELL, "product_id", "seller_id", "source", "state", "price", "shipping", "currency")
 
 
