@@ -107,3 +107,35 @@ def test_it_is_quick() -> None:
     Ngrams(high=3).fit_transform(texts)
     Ngrams(kind="characters", low=3, high=5).fit_transform(texts)
     assert time.perf_counter() - began < 8
+
+
+@pytest.mark.parametrize("kind", ["words", "characters", "running"])
+def test_whole_rows_have_their_length_with_what_has_no_column(kind: str) -> None:
+    held = {"kind": kind, "low": 1, "high": 2, "fewest": 2, "sublinear": False}
+    plain, whole = Ngrams(**held), Ngrams(**held, whole=True)
+    texts = ["red bag one", "red bag two", "bag red bag red", "red bag"]
+    first, second = plain.fit_transform(texts), whole.fit_transform(texts)
+    np.testing.assert_allclose(second[3].toarray(), first[3].toarray(), rtol=1e-5)
+    dropped = whole.unknown(texts)
+    assert dropped[3] == 0 < dropped[0]
+    share = np.linalg.norm(second.toarray(), axis=1)
+    np.testing.assert_allclose(first.toarray() * share[:, None], second.toarray(), rtol=1e-4)
+    assert ((share < 1 - 1e-6) == (dropped > 0)).all()
+    np.testing.assert_allclose(whole.transform(texts).toarray(), second.toarray(), rtol=1e-6)
+    again = Ngrams.from_json(whole.to_json())
+    assert again.unknown(["new red", None]).tolist() == whole.unknown(["new red", None]).tolist()
+
+
+def test_the_length_of_a_whole_row_is_that_of_all_its_words() -> None:
+    ngrams = Ngrams(high=1, fewest=2, sublinear=False, whole=True).fit(["a b", "a b", "a c"])
+    a, b, new = np.log(4 / 4) + 1, np.log(4 / 3) + 1, np.log(4) + 1
+    found = ngrams.transform(["a b c d d"])
+    assert cell(found, ngrams, 0, "a") == pytest.approx(a / np.sqrt(a**2 + b**2 + 3 * new**2))
+    assert ngrams.unknown(["a b c d d", None]).tolist() == [3, 0]
+
+
+def test_words_between_spaces_keep_marks() -> None:
+    assert set(Ngrams(high=1, fewest=1, spaced=True).fit(["น้ำหอม 3.5mm"]).names) == {
+        "น้ำหอม".replace("ำ", "\u0e4d\u0e32"),
+        "3.5mm",
+    }

@@ -5,6 +5,9 @@ of characters within a word and its edges, which needs no knowledge of the langu
 hang on the word; ``running`` counts runs of characters across words. Counts become tf-idf (Salton & Buckley, 1988),
 every row of length one. There is no hashing: each column is one n-gram, and its name says which.
 
+N-grams without a column (in too few texts, or never seen) are left out. Where texts are compared with each other, they
+must still count for the length (``whole``): else two texts that differ in nothing but such words become one vector.
+
 An n-gram is known by the n-gram before its last symbol and that symbol, so that all n-grams of all texts are found by
 sorting whole numbers, without a loop over texts.
 """
@@ -48,6 +51,12 @@ class NgramSettings(Settings):
     most: float = Field(default=1.0, gt=0, le=1, description="share of the texts that an n-gram may be in")
     limit: int = Field(default=500_000, ge=1, description="n-grams kept, those in most texts first")
     sublinear: bool = Field(default=True, description="1 + log(count) instead of the count")
+    spaced: bool = Field(
+        default=False, description="words are what stands between spaces; else marks are words too (words only)"
+    )
+    whole: bool = Field(
+        default=False, description="rows have length one with the n-grams that have no column, each counted as unseen"
+    )
     negations: tuple[str, ...] = Field(
         default=(),
         description="words, with or without apostrophe, after which the next ones are other words (words only)",
@@ -112,19 +121,30 @@ class Ngrams:
         place = np.full(counts.shape[1], -1, np.int64)
         place[kept] = np.arange(len(kept))
         self._columns = [np.where(held >= 0, place[held], -1) for held in self._columns]
-        return self._weighted(counts[:, kept])
+        return self._weighted(counts[:, kept], self._everything(sequences, types))
 
     def transform(self, texts: Sequence[str | None]) -> csr_matrix:
-        """Weights (texts, n-grams) of any texts: rows of length one, zero where nothing is known."""
+        """Weights (texts, n-grams) of any texts: rows of length one (``whole``: at most), zero where none is known."""
         if not self.names:
             raise UsageError("the n-grams are not learnt; call fit(texts) first")
         sequences, types = self._read(texts, learn=False)
-        return self._weighted(self._count(sequences, types))
+        return self._weighted(self._count(sequences, types), self._everything(sequences, types))
+
+    def unknown(self, texts: Sequence[str | None]) -> Ints:
+        """How many n-grams (texts,) of each text have no column."""
+        sequences, types = self._read(texts, learn=False)
+        known = np.asarray(self._count(sequences, types).sum(axis=1)).ravel()
+        return np.asarray(self._everything(sequences, types) - known, np.int64)
 
     @property
     def idf(self) -> NDArray[np.float64]:
         """Inverse document frequency (n-grams,), as in scikit-learn: ``log((1 + texts) / (1 + frequency)) + 1``."""
         return np.asarray(np.log((1 + self._texts) / (1 + self.frequency)) + 1)
+
+    @property
+    def unseen_idf(self) -> float:
+        """The same of an n-gram that is in no text."""
+        return float(np.log(1 + self._texts) + 1)
 
     def to_json(self) -> str:
         """Settings, names and in how many texts each is, as text."""
@@ -193,7 +213,7 @@ class Ngrams:
         return _Symbols(_numbers(flat, self._symbols), owner, len(split))
 
     def _words(self, text: str) -> list[str]:
-        found = _WORD.findall(text)
+        found = text.split() if self.settings.spaced else _WORD.findall(text)
         if not self.settings.negations:
             return found
         negations = {form for word in self.settings.negations for form in (word, word.replace("'", ""))}
@@ -235,15 +255,25 @@ class Ngrams:
         counts = csr_matrix((np.ones(len(place[0])), place), (sequences.count, width))
         return counts if types is None else types @ counts
 
-    def _weighted(self, counts: csr_matrix) -> csr_matrix:
-        """tf-idf, rows of length one, float32."""
+    def _everything(self, sequences: _Symbols, types: csr_matrix | None) -> NDArray[np.float64]:
+        """How many n-grams (texts,) each text holds, known or not."""
+        length = np.bincount(sequences.owner, minlength=sequences.count)
+        orders = range(self.settings.low, self.settings.high + 1)
+        many = sum((np.maximum(length - order + 1, 0) for order in orders), np.zeros(sequences.count))
+        return many if types is None else np.asarray(types @ many)
+
+    def _weighted(self, counts: csr_matrix, everything: NDArray[np.float64]) -> csr_matrix:
+        """tf-idf, rows of length one, float32. ``everything`` (texts,): how many n-grams each text holds."""
         found = counts.astype(np.float64)
+        dropped = everything - np.asarray(found.sum(axis=1)).ravel()
         if self.settings.sublinear:
             found.data = 1 + np.log(found.data)
         found.data *= self.idf[found.indices]
         squares = np.zeros(found.shape[0])
         filled = np.diff(found.indptr) > 0
         squares[filled] = np.add.reduceat(found.data**2, found.indptr[:-1][filled])
+        if self.settings.whole:
+            squares += dropped * self.unseen_idf**2
         length = np.where(filled, np.sqrt(squares), 1.0)
         found.data /= np.repeat(length, np.diff(found.indptr))
         found.sort_indices()

@@ -176,7 +176,7 @@ def _words(text: TextView, left: Ints, right: Ints) -> dict[str, Floats]:
     weights = text.weights
     there = weights.copy()
     there.data = np.ones_like(there.data)
-    total, count = _sum(weights), _sum(there)
+    total, count = _sum(weights) + text.unknown, _sum(there)
     highest = np.asarray(weights.max(axis=1).todense()).ravel()
     shared, rarest, words = _overlap(weights, there, left, right)
     own = np.stack([total[left], total[right]])

@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, vstack
 
 from danggol.encoders.ngrams import Ngrams
 from danggol.errors import DataError
+from danggol.matching.index import Floats
 from danggol.matching.titles import KINDS, cleaned, codes, numbers, quantities
 
 _KINDS = sorted(set(KINDS.values()))
@@ -22,11 +23,13 @@ class TextView:
     """What is known of titles, one row a listing."""
 
     words: csr_matrix
-    """(listings, words) tf-idf, rows of length one"""
+    """(listings, words) tf-idf, rows of length one, words never seen included"""
     characters: csr_matrix
-    """(listings, n-grams) tf-idf, rows of length one"""
+    """(listings, n-grams) tf-idf, rows of length one, n-grams never seen included"""
     weights: csr_matrix
     """(listings, words) inverse document frequency of each word that is there"""
+    unknown: Floats
+    """(listings,) the same, summed over the words that were never seen"""
     told: dict[str, csr_matrix]
     """quantity (by what it measures), number, code: (listings, values) of ones"""
 
@@ -36,6 +39,7 @@ class TextView:
             _below(self.words, more.words),
             _below(self.characters, more.characters),
             _below(self.weights, more.weights),
+            np.concatenate([self.unknown, more.unknown]),
             {name: _below(one, more.told[name]) for name, one in self.told.items()},
         )
 
@@ -44,8 +48,8 @@ class TextEncoder:
     """Learns words and n-grams of a set of titles, and describes any titles by them."""
 
     def __init__(self, words: Ngrams | None = None, characters: Ngrams | None = None) -> None:
-        self.words = words or Ngrams(kind="words", low=1, high=1, fewest=1, sublinear=False)
-        self.characters = characters or Ngrams(kind="characters", low=3, high=4, fewest=2, sublinear=False)
+        self.words = words or Ngrams(kind="words", low=1, high=1, fewest=1, sublinear=False, spaced=True, whole=True)
+        self.characters = characters or Ngrams(kind="characters", low=3, high=4, fewest=1, sublinear=False, whole=True)
 
     def fit_transform(self, titles: Sequence[str | None]) -> TextView:
         """Learn, and describe the same titles."""
@@ -53,14 +57,19 @@ class TextEncoder:
         return self._view(texts, _learnt(self.words, texts), _learnt(self.characters, texts))
 
     def transform(self, titles: Sequence[str | None]) -> TextView:
-        """Describe titles; words never seen are left out."""
+        """Describe titles; words never seen have no column, and make a title less like any other."""
         texts = cleaned(titles)
         return self._view(texts, _known(self.words, texts), _known(self.characters, texts))
 
     def _view(self, texts: list[str], words: csr_matrix, characters: csr_matrix) -> TextView:
         idf = self.words.idf if len(self.words) else np.zeros(1)
         weights = csr_matrix((idf[words.indices].astype(np.float32), words.indices, words.indptr), words.shape)
-        return TextView(words, characters, weights, _told(texts))
+        return TextView(words, characters, weights, self._unknown(texts), _told(texts))
+
+    def _unknown(self, texts: list[str]) -> Floats:
+        if not len(self.words):
+            return np.zeros(len(texts), np.float32)
+        return (self.words.unknown(texts) * self.words.unseen_idf).astype(np.float32)
 
 
 def _below(first: csr_matrix, second: csr_matrix) -> csr_matrix:
