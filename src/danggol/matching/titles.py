@@ -1,7 +1,9 @@
 r"""Titles as sellers type them, made comparable: escaped bytes, spelling of characters, and quantities.
 
 ``✨`` written as ``\xe2\x9c\xa8`` is read as the character that it stands for; characters are put into NFKC and lower
-case. A number with a unit is written one way, in the unit's base: ``500 gr``, ``0,5 kg`` and ``500g`` are ``500g``.
+case. Letters keep their marks, without which Thai or Hindi words fall apart. A number with a unit is written one way,
+in the unit's base: ``500 gr``, ``0,5 kg`` and ``500g`` are ``500g``. A point or comma before three digits stands
+between thousands where the unit is a small one (``10.000mAh``), before a fraction where it is large (``1.500 kg``).
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ import unicodedata
 from collections.abc import Sequence
 
 _ESCAPED = re.compile(r"(?:\\x[0-9a-fA-F]{2})+")
-_PUNCTUATION = re.compile(r"[^\w\s.,%]|_")
-_NUMBER = r"(?<![\w.,])(\d+(?:[.,]\d+)?)"
+_NUMBER = r"(?<![\w.,])(\d+(?:[.,]\d+)*)"
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[.,]\d{3})+")
+_FRACTIONS = ("inches", "share", "voltage", "age")
+"""What is measured by small numbers with a fraction, never by thousands; lengths are where a zero ends the number."""
 _LOOSE_MARK = re.compile(r"(?<!\d)[.,]|[.,](?!\d)")
 _CODE = re.compile(r"(?=\w*\d)(?=\w*[^\W\d_])\w{3,}")
 _DIGITS = re.compile(r"(?<![\w.,])\d+(?:[.,]\d+)?(?![\w.,])")
@@ -61,8 +65,9 @@ def clean(title: str | None) -> str:
     text = _ESCAPED.sub(_decoded, title) if "\\x" in title else title
     if "&" in text:
         text = html.unescape(text)
-    text = unicodedata.normalize("NFKC", text).lower()
-    text = _PUNCTUATION.sub(" ", text)
+    text = unicodedata.normalize("NFKC", text).lower().translate(_SEEN)
+    if not text.isascii():
+        text = " ".join(word if word[0].isalnum() else _without_loose_marks(word) for word in text.split())
     text = _QUANTITY.sub(_in_base, text)
     return " ".join(_LOOSE_MARK.sub(" ", text).replace("%", " ").split())
 
@@ -91,7 +96,53 @@ def _decoded(found: re.Match[str]) -> str:
     return bytes.fromhex(found.group(0).replace("\\x", "")).decode("utf8", errors="ignore")
 
 
+class _Seen(dict[int, str | None]):
+    """What becomes of each character: letters, their marks and digits stay, so do marks of numbers; others part words.
+
+    Joiners, which only say how letters are drawn, go.
+    """
+
+    def __missing__(self, code: int) -> str | None:
+        letter = chr(code)
+        kind = unicodedata.category(letter)
+        apart = kind[0] in "PSCZ" or kind == "Me"
+        found = None if letter in _JOINERS else letter if letter in ".,%" or not apart else " "
+        self[code] = found
+        return found
+
+
+_JOINERS = frozenset("\u00ad\u0307\u200c\u200d\u2060") | {chr(code) for code in range(0xFE00, 0xFE10)}
+_SEEN = _Seen()
+
+
+def _without_loose_marks(word: str) -> str:
+    """A word without marks at its beginning, where they stand on no letter."""
+    while word and unicodedata.category(word[0])[0] == "M":
+        word = word[1:]
+    return word
+
+
+def _number(text: str, factor: float, kind: str) -> float | None:
+    """The number that is written; None where it is none (a date, a version)."""
+    marks = [letter for letter in text if letter in ".,"]
+    plain = text.replace(".", "").replace(",", "")
+    if not marks:
+        return float(plain)
+    if len(marks) == 1:
+        small = factor <= 1 and kind not in _FRACTIONS and (kind != "length" or text.endswith("0"))
+        return float(plain) if small and _THOUSANDS.fullmatch(text) else float(text.replace(",", "."))
+    if len(set(marks)) == 1:
+        return float(plain) if _THOUSANDS.fullmatch(text) else None
+    whole, _, fraction = text.rpartition(marks[-1])
+    if set(marks[:-1]) != {marks[0]} or not _THOUSANDS.fullmatch(whole):
+        return None
+    return float(f"{whole.replace(marks[0], '')}.{fraction}")
+
+
 def _in_base(found: re.Match[str]) -> str:
-    base, factor, _ = _SPELLINGS[found.group(2)]
-    value = float(found.group(1).replace(",", ".")) * factor
+    base, factor, kind = _SPELLINGS[found.group(2)]
+    number = _number(found.group(1), factor, kind)
+    if number is None:
+        return found.group(0)
+    value = number * factor
     return f" {value:.6g}{base} " if value < 1e6 else f" {value:.0f}{base} "
