@@ -5,7 +5,7 @@ from PIL import Image
 from tests.matching.made import market
 
 from danggol.errors import DataError, UsageError
-from danggol.matching import Matcher
+from danggol.matching import Listings, Matcher
 from danggol.matching.hashes import picture_hash
 from danggol.matching.verbs import match, why
 from danggol.shop import Shop
@@ -89,3 +89,30 @@ def test_a_hash_survives_scaling_and_a_flat_or_broken_picture_has_none(tmp_path)
 def test_a_shop_without_products(tmp_path):
     with pytest.raises(DataError, match="no table 'products'"):
         match(Shop.create(tmp_path / "shop"))
+
+
+def test_why_says_which_figure_decided(shop):
+    match(shop)
+    said = why(shop, "p000-0", "p000-1")
+    assert said["because"] in {"alone", "group"}
+    assert said["matched"]
+    assert set(said["details"]) == {"agree", "contradict"}
+    assert why(shop, "p000-0", "p020-1")["because"] == ""
+    with pytest.raises(UsageError, match="twice"):
+        why(shop, "p000-0", "p000-0")
+
+
+def test_contradicting_quantities_are_no_match_however_alike_the_pictures():
+    listings = Listings.of(["a", "b"], ["gula 500 gr", "gula 1kg"], hashes=["00ff00ff00ff00ff"] * 2)
+    assert len(set(Matcher().predict(listings).group)) == 2
+
+
+def test_what_matched_is_what_speaks_most_not_the_largest_number():
+    # two hashes 32 bits apart are as alike as chance has it
+    listings = Listings.of(
+        ["a", "b", "c"],
+        ["jaket kulit pria coklat tua", "jaket kulit pria coklat tua xl", "panci"],
+        hashes=["00000000ffffffff", "ffffffff00000000", None],
+    )
+    frame = Matcher().predict(listings).frame()
+    assert frame.filter(pl.col("product_id") == "a", pl.col("other_id") == "b")["by"].to_list() == ["text"]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from danggol.matching.groups import Bools, group_ids, members
 from danggol.matching.index import Floats, Ints
 from danggol.matching.pairs import Evidence
+from danggol.matching.rules import strongest
 from danggol.matching.thresholds import passing, ranks
 
 
@@ -154,10 +155,10 @@ def both_ways(left: Ints, right: Ints, value: Floats) -> tuple[Ints, Ints, Float
 
 
 def _by(evidence: Evidence, pair: Ints) -> NDArray[np.str_]:
-    """The evidence with the largest similarity."""
-    names = ["words", "hash", *evidence.listings.vectors]
-    columns = [evidence.pairs.names.index(name) for name in names]
-    best = np.argmax(np.nan_to_num(evidence.pairs.values[pair][:, columns], nan=-1), axis=1)
-    told = {"words": "text", "hash": "hash", "text": "text"}
-    found: NDArray[np.str_] = np.array([told.get(name, "image") for name in names])[best]
+    """The evidence that speaks most for one product: text, hash or image."""
+    told = {"words": "text", "characters": "text", "hash": "hash", "looks": "image"}
+    told |= {name: "text" if name == "text" else "image" for name in evidence.listings.vectors}
+    kinds = [name for name in told if name in evidence.pairs.names]
+    best = strongest(evidence.pairs.values[pair], evidence.pairs.names, kinds)
+    found: NDArray[np.str_] = np.array([told[name] for name in kinds])[best]
     return found

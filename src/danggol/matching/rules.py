@@ -1,8 +1,8 @@
 """Matching without labels: one agreement in [0, 1] from similarities, set by hand and the same for every shop.
 
 Each kind of evidence is stretched so that the similarity from which it speaks for one product lies at one half; the
-best counts. Quantities that contradict (500 g and 1 kg) halve it, and so do details: of trusted ones (brand, category,
-colour) one product has one value.
+best counts. Where quantities contradict (500 g and 1 kg) there is no match, nor where details do: of trusted ones
+(brand, category, colour) one product has one value.
 
 Where two pictures can be compared point by point, that tells more than their hashes, which are then not looked at.
 Pictures that differ do not make two products, since sellers take their own; but then the titles must share more than
@@ -13,14 +13,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from danggol.matching.index import Floats
+from danggol.matching.index import Floats, Ints
 
 RULE_THRESHOLD = 0.5
 """Agreement from which a pair is a match."""
 _HALF = {"words": 0.6, "characters": 0.65, "hash": 1 - 6 / 64}
 _HALF_VECTORS = 0.85
 """Cosine from which given vectors speak for one product."""
-_AGAINST, _DETAILS_AGAINST = 0.5, 0.4
+_AGAINST, _DETAILS_AGAINST = 0.4, 0.4
 """What is left of an agreement where quantities contradict, and where a detail does."""
 _LOOKS, _LOOKS_ALONE = 0.89, 0.97
 """Likeness from which pictures speak for one product: where two details agree as well, and without."""
@@ -44,6 +44,14 @@ def agreement(values: Floats, names: list[str]) -> Floats:
     found = np.where(column["quantities_against"] > 0, found * _AGAINST, found)
     found = np.where(column.get("details_against", np.zeros(1)) > 0, found * _DETAILS_AGAINST, found)
     return found.astype(np.float32)
+
+
+def strongest(values: Floats, names: list[str], kinds: list[str]) -> Ints:
+    """(pairs,): of the similarities named in ``kinds``, which speaks most for one product, by its place."""
+    column = dict(zip(names, values.T, strict=True))
+    halves = {"looks": _LOOKS} | _HALF
+    told = [_stretched(column[kind], halves.get(kind, _HALF_VECTORS)) for kind in kinds]
+    return np.asarray(np.argmax(np.stack(told), axis=0), np.int64)
 
 
 def _stretched(value: Floats, half: Floats | float) -> Floats:

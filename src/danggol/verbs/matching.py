@@ -57,11 +57,6 @@ def why(first: str, second: str, path: Path, *, model: Path | None, seed: int) -
 
 
 def _why_words(figures: Mapping[str, Any]) -> list[str | Table]:
-    verdict = "are taken for the same product" if figures["matched"] else "are not taken for the same product"
-    chance = figures["probability"]
-    how = (
-        "too far apart to be looked at" if chance is None else f"{chance:.2f} of the {figures['threshold']:.2f} needed"
-    )
     told = [
         (listing, title, _words(only), ", ".join(_told(one)))
         for listing, title, only, one in zip(
@@ -69,17 +64,31 @@ def _why_words(figures: Mapping[str, Any]) -> list[str | Table]:
         )
     ]
     alike = [(name, value) for name, value in figures["similarity"].items() if value is not None]
+    details = figures["details"]
     said: list[str | Table] = [
-        f"{figures['listings'][0]} and {figures['listings'][1]} {verdict}: {how}.",
+        f"{figures['listings'][0]} and {figures['listings'][1]} {_verdict(figures)}.",
         Table(("listing", "title", "only here", "amounts and codes"), told),
         Table(("alike in", "similarity"), alike),
         f"In both titles: {_words(figures['shared']) or 'nothing'}.",
     ]
+    if details["agree"] or details["contradict"]:
+        said.append(f"Of brand, category and the like {details['agree']} agree and {details['contradict']} contradict.")
     if figures["quantities_against"]:
         said.append("Their amounts contradict each other.")
-    if figures["same_group"] and not figures["matched"]:
-        said.append("They are in one group by way of other listings.")
     return said
+
+
+def _verdict(figures: Mapping[str, Any]) -> str:
+    """What was decided, and by which figure."""
+    chance, limit = figures["probability"], figures["threshold"]
+    seen = "the two lay too far apart to be looked at" if chance is None else f"{chance:.2f}"
+    return {
+        "alone": f"are taken for the same product: {seen}, {limit:.2f} is enough",
+        "best": f"are matched: {seen}, and one is the other's best match, for which {limit:.2f} is enough",
+        "group": f"are taken for the same product, since other listings hold them together; by themselves: {seen}",
+        "": f"are not taken for the same product: {seen}"
+        + ("" if chance is None else f", {limit:.2f} would be enough"),
+    }[figures["because"]]
 
 
 def _words(weighed: Sequence[tuple[str, float]]) -> str:

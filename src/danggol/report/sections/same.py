@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from danggol.report.pictures import Pictures
     from danggol.shop import Shop
 
-_SHOWN, _LISTINGS = 6, 6
+_SHOWN = 6
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,8 @@ def _groups(shop: Shop, pictures: Pictures, chosen: pl.DataFrame) -> list[Group]
     members: dict[str, list[str]] = {}
     for row in rows(shop, "members", chosen.select("group_id")):
         members.setdefault(row["group_id"], []).append(row["product_id"])
-    shown = {group: ids[:_LISTINGS] for group, ids in members.items()}
-    known = goods(shop, pictures, [one for ids in shown.values() for one in ids])
+    known = goods(shop, pictures, [one for ids in members.values() for one in ids])
     return [
-        Group(row["listings"], row["lowest"], [known[one] for one in shown[row["group_id"]]])
+        Group(row["listings"], row["lowest"], [known[one] for one in members[row["group_id"]]])
         for row in chosen.iter_rows(named=True)
     ]

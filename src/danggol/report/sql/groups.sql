@@ -9,7 +9,7 @@ within AS (
     FROM product_matches AS m
     INNER JOIN product_groups AS g ON g.product_id = m.product_id
     INNER JOIN product_groups AS h ON h.product_id = m.other_id AND h.group_id = g.group_id
-    WHERE m.product_id <> m.other_id
+    WHERE m.product_id <> m.other_id AND m."by" IS NOT NULL
     GROUP BY g.group_id
 )
 SELECT

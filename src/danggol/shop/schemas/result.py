@@ -35,7 +35,7 @@ RESULTS = (
         ("product_id", "other_id"),
         _PRODUCT,
         _key(identifier("other_id", "the other listing")),
-        number("similarity", "cosine similarity", low=-1, high=1),
+        number("similarity", "probability of the same product, or how far the evidence agrees", low=0, high=1),
         text("by", "what matched", "text", "image", "hash", "pair_model"),
         count("rank", "place among the listing's matches, from 0"),
     ),
