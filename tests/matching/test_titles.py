@@ -42,7 +42,7 @@ def test_a_mark_between_thousands_is_none_before_a_fraction(one: str, other: str
 
 def test_a_fraction_stays_one() -> None:
     assert clean("emas 0.125 gr") == "emas 0.125g"
-    assert clean("mata bor 3.175 mm") == "mata bor 3.175mm"
+    assert clean("sekrup 3.175 mm") == "sekrup 3.175mm"
     assert clean("layar 1.125 inch") == "layar 1.125inch"
     assert quantities(clean("exp 12.05.2021 g")) == []
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,11 @@ from numpy.typing import NDArray
 
 from danggol.errors import DataError, UsageError
 from danggol.matching.index import Floats, Hashes
+
+_TAKEN = frozenset(
+    ("words", "characters", "hash", "details", "looks", "jaccard", "surprise", "price_ratio", "brand_same")
+)
+"""Names of what is known of listings without vectors."""
 
 
 @dataclass(frozen=True)
@@ -39,18 +45,20 @@ class Listings:
     @classmethod
     def of(
         cls,
-        ids: Sequence[str],
-        titles: Sequence[str | None] | None = None,
-        hashes: Sequence[str | None] | None = None,
+        ids: Sequence[str | int],
+        titles: Sequence[Any] | None = None,
+        hashes: Sequence[Any] | None = None,
         prices: Sequence[float | None] | None = None,
-        brands: Sequence[str | None] | None = None,
+        brands: Sequence[Any] | None = None,
         vectors: Mapping[str, Floats] | None = None,
         details: Mapping[str, Sequence[str | None]] | None = None,
         pictures: NDArray[np.uint8] | None = None,
     ) -> Self:
         """Listings from columns in any order of rows; ``hashes`` as 16 hexadecimal digits.
 
-        DataError: an id twice, or a hash that is none. UsageError: columns of unequal length.
+        Titles, hashes and brands that are no text, such as numbers, are taken as they are written; None and nan are
+        missing. DataError: an id twice, or a hash, price or vector that is none. UsageError: columns of unequal length,
+        or vectors with the name of other evidence, such as "words".
         """
         names = np.array([str(one) for one in ids], dtype=np.str_)
         order = np.argsort(names, kind="stable")
@@ -61,14 +69,13 @@ class Listings:
         lengths = {len(one) for one in told if one is not None}
         if lengths - {len(names)}:
             raise UsageError(f"{len(names)} ids, but columns of {sorted(lengths)} rows; give each listing one row")
-        price = np.array([np.nan if one is None else float(one) for one in prices or [None] * len(names)], np.float64)
         return cls(
             names[order],
-            _ordered(titles, order),
-            parse_hashes(_ordered(hashes, order)),
-            np.where(price > 0, price, np.nan)[order],
-            _ordered(brands, order),
-            {name: _unit(np.asarray(one, np.float32))[order] for name, one in (vectors or {}).items()},
+            _texts(titles, order),
+            parse_hashes(_texts(hashes, order)),
+            _prices([None] * len(names) if prices is None else prices)[order],
+            _texts(brands, order),
+            {name: _unit(name, one)[order] for name, one in (vectors or {}).items()},
             {name: _ordered(one, order) for name, one in (details or {}).items()},
             None if pictures is None else pictures[order],
         )
@@ -110,6 +117,10 @@ class Listings:
             raise DataError(f"the new listings have other vectors ({sorted(more.vectors)}, not {sorted(self.vectors)})")
         if (self.pictures is None) != (more.pictures is None):
             raise DataError("the new listings have pictures and the others have none, or the other way round")
+        for name, one in self.vectors.items():
+            if one.shape[1:] != more.vectors[name].shape[1:]:
+                wide = f"{more.vectors[name].shape[1]} numbers each, and {one.shape[1]} before"
+                raise DataError(f"the vectors {name!r} of the new listings have {wide}; describe both by one encoder")
         return Listings(
             np.concatenate([self.ids, more.ids]),
             self.titles + more.titles,
@@ -144,10 +155,36 @@ def parse_hashes(texts: Sequence[str | None]) -> Hashes:
         raise DataError(f"a picture hash is not 16 hexadecimal digits: {error}") from error
 
 
-def _ordered(values: Sequence[str | None] | None, order: NDArray[np.int64]) -> list[str | None]:
-    return [None] * len(order) if values is None else [values[row] for row in order]
+def _ordered(values: Sequence[str | None], order: NDArray[np.int64]) -> list[str | None]:
+    return [values[row] for row in order]
 
 
-def _unit(vectors: Floats) -> Floats:
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(length > 0, length, 1)).astype(np.float32)
+def _texts(values: Sequence[Any] | None, order: NDArray[np.int64]) -> list[str | None]:
+    """Values as texts (listings,) in this order; None and nan are missing."""
+    if values is None:
+        return [None] * len(order)
+    told = [values[row] for row in order.tolist()]
+    missing = [one is None or (isinstance(one, float) and math.isnan(one)) for one in told]
+    return [None if none else str(one) for one, none in zip(told, missing, strict=True)]
+
+
+def _prices(values: Sequence[Any]) -> NDArray[np.float64]:
+    """Prices (listings,), nan where there is none above 0; DataError where one is no number."""
+    try:
+        price = np.array([np.nan if one is None else float(one) for one in values], np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"a price of the listings is no number ({str(error)[:80]})") from error
+    return np.where(price > 0, price, np.nan)
+
+
+def _unit(name: str, vectors: Any) -> Floats:
+    """Vectors (listings, d) of length one; UsageError: the name is taken, DataError: they are no vectors."""
+    if name in _TAKEN:
+        raise UsageError(f"vectors cannot be named {name!r}, which is other evidence; name them image or text")
+    rows = np.asarray(vectors, np.float32)
+    if rows.ndim != 2:
+        raise DataError(f"the vectors {name!r} have the shape {rows.shape}; give rows of numbers, one a listing")
+    if not np.isfinite(rows).all():
+        raise DataError(f"the vectors {name!r} hold what is not a number; leave those listings out or give zeros")
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return (rows / np.where(length > 0, length, 1)).astype(np.float32)
