@@ -4,6 +4,7 @@ from pathlib import Path
 
 from danggol.encoders.contrast_settings import ContrastSettings
 from danggol.matching.catalogue.settings import AttributeSettings
+from danggol.matching.settings import MatchingSettings
 from danggol.purchase import PurchaseSettings
 from danggol.purchase.coldstart_parts import PartSettings
 from danggol.purchase.conversion_settings import ConversionSettings
@@ -15,7 +16,8 @@ from danggol.settings import Settings
 
 INTRODUCTION = """# Settings
 
-Given by keyword in Python; those of `purchase` also with `--set name=value`, or in a TOML file with `--settings`.
+Given by keyword in Python; those of `purchase` and `match` also with `--set name=value`, or in a TOML file with
+`--settings`.
 """
 _CAPABILITIES: dict[str, type[Settings]] = {
     "purchase": PurchaseSettings,
@@ -25,6 +27,7 @@ _CAPABILITIES: dict[str, type[Settings]] = {
     "markets": MarketSettings,
     "new listings": PartSettings,
     "opinions": OpinionSettings,
+    "match": MatchingSettings,
     "attributes": AttributeSettings,
     "picture search": ContrastSettings,
 }

@@ -9,7 +9,9 @@ from typing import Any, Self
 
 import numpy as np
 
+from danggol.artefact import locate
 from danggol.errors import DataError, UsageError
+from danggol.matching.arcface import ArcFaceSettings
 from danggol.matching.groups import partition, partition_again
 from danggol.matching.index import Floats, Ints
 from danggol.matching.joining import extend
@@ -21,6 +23,7 @@ from danggol.matching.rules import RULE_THRESHOLD, agreement
 from danggol.matching.saved import read_model, write_model
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.thresholds import tuned
+from danggol.matching.winner import ShopeeWinner
 from danggol.metrics.matching import row_f1
 
 _GROUP_LIMITS = (0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
@@ -48,7 +51,8 @@ class Matcher:
     """Finds listings of the same product by titles, picture hashes, prices, brands and given vectors.
 
     With labelled groups (:meth:`fit`) a pair model gives probabilities and the thresholds are tuned; without, fixed
-    rules on similarities are used, which were set by hand and are the same for every shop.
+    rules on similarities are used, which were set by hand and are the same for every shop. The preset ``shopee-winner``
+    (:class:`danggol.matching.winner.ShopeeWinner`) needs labelled groups, and matches all anew every time.
     """
 
     def __init__(self, settings: MatchingSettings | None = None, **changes: Any) -> None:
@@ -56,6 +60,8 @@ class Matcher:
             raise UsageError("give either a settings object or settings by keyword, not both")
         self.settings = settings or MatchingSettings.of(changes)
         self.model: PairModel | None = None
+        self.winner: ShopeeWinner | None = None
+        """what the preset ``shopee-winner`` learnt"""
         self.names: list[str] = []
         """the pair model's features"""
         self.limits = Limits(RULE_THRESHOLD, RULE_THRESHOLD, RULE_THRESHOLD, self.settings.largest)
@@ -64,6 +70,10 @@ class Matcher:
     def fit(self, listings: Listings, groups: Mapping[str, Any]) -> Self:
         """Learn from listings whose label group is known, by id; DataError where one is missing or there are few."""
         code = _coded(listings, groups)
+        if self.settings.preset == "shopee-winner":
+            learnt = ArcFaceSettings(seed=self.settings.seed)
+            self.winner = ShopeeWinner(learnt, self.settings.neighbours, self.settings.trials).fit(listings, groups)
+            return self
         side = np.random.default_rng(self.settings.seed).permutation(int(code.max()) + 1) % 2
         halves = [np.flatnonzero(side[code] == half) for half in (0, 1)]
         found = [gather(listings.take(rows), self.settings) for rows in halves]
@@ -78,11 +88,20 @@ class Matcher:
         return self
 
     def predict(self, listings: Listings, former: Mapping[str, str] | None = None) -> Matches:
-        """Match listings among themselves; ``former`` are earlier group ids by listing, which groups keep."""
+        """Match listings among themselves; ``former`` are earlier group ids by listing, which groups keep.
+
+        UsageError: the preset ``shopee-winner`` learnt from no labelled groups.
+        """
+        if self.settings.preset == "shopee-winner":
+            return self._winner().matches(listings, former or {}, self.settings.largest)
         return self.match(listings, former).matches
 
     def match(self, listings: Listings, former: Mapping[str, str] | None = None) -> Matched:
-        """As :meth:`predict`, with what :meth:`join` needs."""
+        """As :meth:`predict`, with what :meth:`join` needs. UsageError for the preset ``shopee-winner``."""
+        if self.settings.preset == "shopee-winner":
+            raise UsageError(
+                "shopee-winner tells matches alone, by predict; for joining and reasons use the pair model"
+            )
         evidence = gather(listings, self.settings)
         return self.decide(evidence, former)
 
@@ -119,9 +138,11 @@ class Matcher:
         return Matched(evidence, first, value, group, matches)
 
     def save(self, folder: str | Path) -> Path:
-        """Write the model as plain files (JSON and LightGBM's text); the folder holds the old or the new one whole."""
-        config = {"settings": self.settings.model_dump(), "names": self.names, "figures": self.figures}
-        return write_model(Path(folder), config | {"limits": asdict(self.limits)}, self.model)
+        """Write the model as plain files (JSON, LightGBM's text, safetensors); the folder is the old or the new one."""
+        config: dict[str, Any] = {"settings": self.settings.model_dump(), "names": self.names, "figures": self.figures}
+        more = {} if self.winner is None else self.winner.files()
+        config |= {"limits": asdict(self.limits), "winner": self.winner is not None}
+        return write_model(Path(folder), config, self.model, more)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -129,8 +150,22 @@ class Matcher:
         config, model = read_model(Path(folder))
         found = cls(MatchingSettings.of(config["settings"]))
         found.model, found.names = model, list(config["names"])
+        if config.get("winner"):
+            found.winner = ShopeeWinner.read(locate(Path(folder)))
         found.limits, found.figures = Limits(**config["limits"]), dict(config["figures"])
         return found
+
+    @property
+    def means(self) -> str:
+        """What listings are matched by: the rules, the pair model, or shopee-winner."""
+        if self.settings.preset == "shopee-winner":
+            return self.settings.preset
+        return "pair model" if self.model is not None else "rules"
+
+    def _winner(self) -> ShopeeWinner:
+        if self.winner is None:
+            raise UsageError("shopee-winner learns its embedding from labelled groups; give labels (fit) first")
+        return self.winner
 
     @property
     def _by(self) -> str:

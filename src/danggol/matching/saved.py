@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +22,22 @@ def there(folder: Path) -> bool:
     return artefact.locate(folder).exists()
 
 
-def write_model(folder: Path, config: dict[str, Any], model: PairModel | None) -> Path:
-    """Let the model take the folder's place, whole; UsageError where something else lies there."""
+def write_model(
+    folder: Path, config: dict[str, Any], model: PairModel | None, more: Mapping[str, str | bytes] | None = None
+) -> Path:
+    """Let the model, and ``more`` files by name, take the folder's place, whole.
+
+    UsageError where something else lies there.
+    """
     looks = {} if model is None else dict(zip(_LOOKS, (model.first, model.second), strict=True))
     head = {"capability": "matching", "format": artefact.FORMAT, "package_version": __version__}
     held = head | config | {"looks": {name: len(trees) for name, trees in looks.items()}}
     files = {
         f"{name}-{nth}.txt": tree.model_to_string() for name, trees in looks.items() for nth, tree in enumerate(trees)
     }
-    artefact.publish(folder, files | {artefact.CONFIG: json.dumps(held, indent=1, ensure_ascii=False)})
+    artefact.publish(
+        folder, files | dict(more or {}) | {artefact.CONFIG: json.dumps(held, indent=1, ensure_ascii=False)}
+    )
     return folder
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,10 @@ from danggol.settings import Settings
 class MatchingSettings(Settings):
     """How listings are matched."""
 
+    preset: Literal["pair-model", "shopee-winner"] = Field(
+        default="pair-model",
+        description="the pair model (rules where there are no labels), or the winning method of Shopee's contest",
+    )
     neighbours: int = Field(default=51, ge=2, le=500, description="nearest listings looked at, itself included")
     candidates: int = Field(default=20, ge=1, le=200, description="of these, how many by each evidence become pairs")
     rounds: int = Field(default=200, ge=1, description="trees of each part of the pair model")

@@ -52,7 +52,7 @@ def match(
         "listings": len(listings),
         "product_matches": matches,
         "groups": len(set(found.group)),
-        "by": "pair model" if matcher.model is not None else "rules",
+        "by": matcher.means,
         "as_of": as_of.isoformat(),
         "seconds": round(time.perf_counter() - began, 1),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),

@@ -8,25 +8,36 @@ jointly. Pictures here are what their perceptual hash tells, unless picture vect
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 from scipy.sparse import csr_matrix
 
+from danggol import artefact
 from danggol.encoders.ngrams import Ngrams
-from danggol.errors import UsageError
+from danggol.errors import DataError, UsageError
 from danggol.matching.arcface import ArcFaceSettings, embedded, learnt
 from danggol.matching.blend import blended, concatenated, min2
+from danggol.matching.groups import group_ids, partition
 from danggol.matching.index import Floats, Hashes, Ints, Neighbours, dense_neighbours
 from danggol.matching.listings import Listings
-from danggol.matching.thresholds import tuned
+from danggol.matching.matches import Matches
+from danggol.matching.thresholds import ranks, tuned
 from danggol.matching.titles import cleaned
 from danggol.metrics.matching import row_f1
 
 _TUNED = 6_000
 """Listings that thresholds are tuned on, or few more."""
+_TOLD, _NGRAMS, _VECTORS = "winner.json", "winner-ngrams.json", "winner.safetensors"
+_FIRM = 0.5
+"""How firmly the listings of a group match on average, at least."""
 Found = tuple[Ints, Ints, Floats]
 """Directed matches: the listing, the other, the similarity."""
 _BOUNDS = {
@@ -66,11 +77,65 @@ class ShopeeWinner:
 
     def predict(self, listings: Listings) -> Found:
         """Directed matches, the listing itself left out. UsageError where nothing was learnt."""
-        if self.vectors is None:
-            raise UsageError("shopee-winner learns its embedding from labelled groups; call fit first")
-        rows = self.ngrams.transform(cleaned(listings.titles))
-        views = modalities(listings, rows, self.vectors)
+        views = self._views(listings)
         return answer(views, _searched(views, self.neighbours), self.thresholds, self.neighbours, self.stages)
+
+    def matches(self, listings: Listings, former: Mapping[str, str], largest: int) -> Matches:
+        """As :meth:`predict`, each listing with itself first, ``largest`` at most; and groups, which keep former ids.
+
+        Two listings are joined in a group as firmly as they match: both ways, or one way and half as firmly.
+        """
+        size, (who, other, value) = len(listings), self.predict(listings)
+        low, high = np.minimum(who, other), np.maximum(who, other)
+        code, count = np.unique(low * size + high, return_counts=True)
+        firm = (count / 2).astype(np.float32)
+        group = partition(size, code // max(size, 1), code % max(size, 1), firm, _FIRM)
+        itself = np.arange(size)
+        left, right = np.concatenate([itself, who]), np.concatenate([itself, other])
+        similarity = np.concatenate([np.ones(size), np.clip(value, 0, 1)]).astype(np.float32)
+        order = np.lexsort((right, -similarity, left != right, left))
+        rank = ranks(left[order], -np.arange(len(order), dtype=np.float64))
+        order, rank = order[rank < largest], rank[rank < largest]
+        by = np.concatenate([np.full(size, "text"), self._by(listings, who, other)])[order]
+        names = group_ids(listings.ids.tolist(), group, former)
+        return Matches(listings.ids, left[order], right[order], similarity[order], by, rank, names)
+
+    def _views(self, listings: Listings) -> dict[str, Floats]:
+        if self.vectors is None:
+            raise UsageError("shopee-winner learns its embedding from labelled groups; give labels (fit) first")
+        return modalities(listings, self.ngrams.transform(cleaned(listings.titles)), self.vectors)
+
+    def _by(self, listings: Listings, who: Ints, other: Ints) -> NDArray[np.str_]:
+        """The modality (matches,) in which two are nearer."""
+        views = self._views(listings)
+        near = [np.einsum("ij,ij->i", rows[who], rows[other]) for rows in (views["text"], views["image"])]
+        return np.where(near[0] >= near[1], "text", "image" if "image" in listings.vectors else "hash")
+
+    def files(self) -> dict[str, str | bytes]:
+        """All that was learnt, as files of JSON and safetensors; UsageError where nothing was."""
+        if self.vectors is None:
+            raise UsageError("shopee-winner has learnt nothing to save; give labels (fit) first")
+        told = {"thresholds": self.thresholds, "stages": self.stages, "neighbours": self.neighbours}
+        return {
+            _TOLD: json.dumps(told | {"settings": self.settings.model_dump()}),
+            _NGRAMS: self.ngrams.to_json(),
+            _VECTORS: save({"vectors": self.vectors}),
+        }
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Read from a folder what :meth:`files` gave; DataError where it is damaged."""
+        try:
+            told = json.loads(artefact.read_text(folder, _TOLD))
+            found = cls(ArcFaceSettings.of(told["settings"]), int(told["neighbours"]), stages=int(told["stages"]))
+            found.thresholds = {name: float(told["thresholds"][name]) for name in _START}
+            found.vectors = load(artefact.read_bytes(folder, _VECTORS))["vectors"]
+        except (KeyError, TypeError, ValueError, SafetensorError) as error:
+            raise DataError(f"the model in {folder} is damaged ({error}); train the model again") from error
+        found.ngrams = Ngrams.from_json(artefact.read_text(folder, _NGRAMS))
+        if found.vectors.shape != (len(found.ngrams), found.settings.dimensions):
+            raise DataError(f"the model in {folder} is damaged (its vectors are not its n-grams'); train it again")
+        return found
 
     def _tune(self, views: dict[str, Floats], code: Ints) -> None:
         searched = _searched(views, self.neighbours)
