@@ -12,12 +12,26 @@ from danggol.shop import Shop
 from danggol.twin import simulate
 from danggol.twin.spam import SORTS, plant
 
+MARKET = """
+format = 1
+base = "small"
+name = "copies"
+[size]
+customers = 200
+products = 500
+weeks = 8
+[goods]
+brands = 40
+sellers = 20
+"""
+
 
 @pytest.fixture(scope="module")
 def market(tmp_path_factory):
-    path = tmp_path_factory.mktemp("twin") / "shop"
-    simulate(path, "default", seed=5, scale=0.01)
-    shop = Shop.open(path)
+    path = tmp_path_factory.mktemp("twin")
+    (path / "market.toml").write_text(MARKET)
+    simulate(path / "shop", path / "market.toml", seed=5)
+    shop = Shop.open(path / "shop")
     match(shop)
     return shop
 
@@ -46,7 +60,7 @@ def test_price_gaps_are_those_of_the_true_groups(market):
     compared = found.filter(pl.col("state") == "compared")
     same = [real[one] == real[other] for one, other in compared.select("product_id", "cheapest_id").rows()]
     assert np.mean(same) > 0.95
-    assert compared.height > 500
+    assert compared.height > 200
 
 
 def test_planted_spam_is_found_and_honest_listings_are_left_alone(market):
