@@ -28,6 +28,12 @@ def test_a_bad_file_is_told(tmp_path: Path, text: str, said: str) -> None:
         read_labels(file)
 
 
+def test_a_korean_excel_file_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "groups.csv"
+    file.write_bytes("product_id,group\n1,사과\n2,사과\n".encode("cp949"))
+    assert read_labels(file) == {"1": "사과", "2": "사과"}
+
+
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
         read_labels(tmp_path / "none.csv")

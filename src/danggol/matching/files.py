@@ -20,10 +20,10 @@ def read_labels(path: Path) -> dict[str, str]:
 
     UsageError: there is no such file. DataError: a column is missing, or a listing stands in two groups.
     """
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}; give a CSV of product_id,group")
     try:
-        frame = pl.read_csv(path, infer_schema=False)
-    except FileNotFoundError as error:
-        raise UsageError(f"there is no file {path}; give a CSV of product_id,group") from error
+        frame = pl.read_csv(_text(path).encode(), infer_schema=False)
     except (pl.exceptions.PolarsError, OSError) as error:
         raise DataError(f"{path} cannot be read as CSV: {str(error).splitlines()[0][:80]}") from error
     names = [next((name for name in wanted if name in frame.columns), None) for wanted in (_IDS, _GROUPS)]
@@ -36,6 +36,17 @@ def read_labels(path: Path) -> dict[str, str]:
     return dict(found.rows())
 
 
+def _text(path: Path) -> str:
+    """The file's text, in UTF-8 or CP949 (as Excel writes it in Korea)."""
+    content = path.read_bytes()
+    for encoding in ("utf-8-sig", "cp949"):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise DataError(f"{path} is neither UTF-8 nor CP949 text; save it as CSV UTF-8")
+
+
 def write_shopee(shop: Shop, path: Path) -> int:
     """Write ``product_matches`` as posting_id,matches (ids with a space between, itself first); how many listings."""
     shop.require("product_matches")
@@ -46,5 +57,5 @@ def write_shopee(shop: Shop, path: Path) -> int:
         rows.rename({"product_id": "posting_id", "other_id": "matches"}).write_csv(part)
         part.replace(path)
     except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error.strerror or error}") from error
+        raise UsageError(f"{path} cannot be written ({error.strerror or 'no such folder'})") from error
     return rows.height

@@ -71,7 +71,10 @@ class HeldOut:
         known = np.flatnonzero(prediction.moment.history.order_count > 0)
         buyers = drawn(np.intersect1d(np.unique(wanted // size), known), most, seed).astype(np.int64)
         if len(buyers) == 0:
-            raise DataError("no customer with a past bought after the moment; choose an earlier --until")
+            raise DataError(
+                "no customer with a past bought after the moment, so there is nothing to measure; choose an earlier "
+                "--until (and with --model, one that was trained with that --until)"
+            )
         self.batch = prediction.moment.batch(buyers)
         of = self.batch.customers[self.batch.row].astype(np.int64)
         self._hit = member(of * size + self.batch.product, wanted)

@@ -143,6 +143,10 @@ def predict(
         "at": as_datetime(prediction.at).isoformat(),
         "as_of": as_datetime(prediction.as_of).isoformat(),
         "customers": len(asked.codes) + len(asked.strangers),
+        "unknown": len(asked.strangers),
+        "horizon_days": learnt.settings.horizon_days,
+        "trained_anew": model is None,
+        "days_past_the_tables": max(0, (prediction.at - purchases.last) // round(DAY)),
         **counts,
         **_cost(began),
     }

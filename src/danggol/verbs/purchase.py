@@ -64,12 +64,25 @@ def purchase_predict(
 
     chosen = _purchase_settings(settings, pairs)
     figures = verbs.predict(Shop.open(path), at, top, model, customers, chosen, seed)
-    words = (
+    many = f"{figures['customers']:,} customer" + ("" if figures["customers"] == 1 else "s")
+    said: list[str | Table] = [
         f"Wrote {figures['recommendations']:,} recommendations and {figures['purchase_scores']:,} probabilities for "
-        f"{figures['customers']:,} customers as of {figures['at'][:16].replace('T', ' ')} UTC "
-        f"in {figures['seconds']:.0f} s."
-    )
-    return Outcome(figures, [words, f"They are in recommendations and purchase_scores of {path}."])
+        f"{many} as of {figures['at'][:16].replace('T', ' ')} UTC in {figures['seconds']:.0f} s.",
+        f"They are in recommendations and purchase_scores of {path}.",
+    ]
+    if customers:
+        said.append("The rows of all other customers stay as they were.")
+    if figures["unknown"]:
+        said.append(f"The shop does not know {figures['unknown']:,} of them, who get what everybody buys.")
+    if figures["days_past_the_tables"] > figures["horizon_days"]:
+        said.append(
+            f"The tables end {figures['days_past_the_tables']:,} days before that moment: the lists know nothing of "
+            "what came between."
+        )
+    saved = path / "models" / "purchase"
+    if figures["trained_anew"] and saved.exists():
+        said.append(f"The model was trained anew; to use the saved one, add --model {saved}.")
+    return Outcome(figures, said)
 
 
 def purchase_explain(
