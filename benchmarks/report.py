@@ -20,7 +20,7 @@ import danggol
 
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-NOT_BENCHMARKS = {"peers.py", "report.py", "ten_copies.py"}
+NOT_BENCHMARKS = {"peers.py", "report.py", "splink_pairs.py", "ten_copies.py"}
 
 INTRODUCTION = """# Benchmarks
 
