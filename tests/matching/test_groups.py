@@ -1,6 +1,6 @@
 import numpy as np
 
-from danggol.matching.groups import group_ids, members, partition, partition_again
+from danggol.matching.groups import felt, group_ids, members, partition, partition_again
 
 
 def test_a_doubtful_pair_does_not_chain_two_products():
@@ -36,11 +36,20 @@ def test_members_are_all_pairs_of_a_group():
 
 
 def test_a_group_that_loses_a_listing_to_new_ones_is_made_again_and_others_stay():
-    left, right = np.array([0, 2, 0]), np.array([1, 3, 4])
-    chance = np.array([0.2, 0.9, 0.9], np.float32)
-    group, again = partition_again(5, left, right, chance, 0.5, np.array([0, 0, 2, 2]), np.array([0, 1, 4]))
+    left, right = np.array([0, 2, 0, 2]), np.array([1, 3, 4, 4])
+    before, chance = np.array([0.9, 0.9, 0, 0], np.float32), np.array([0.2, 0.9, 0.9, 0.1], np.float32)
+    changed = felt(5, left, right, before, chance, 0.5, 0.3)
+    assert changed.tolist() == [0, 1, 4]
+    group, again = partition_again(5, left, right, chance, 0.5, np.array([0, 0, 2, 2]), changed)
     assert group.tolist() == [0, 1, 2, 2, 0]
     assert again.tolist() == [True, True, False, False, True]
+
+
+def test_a_pair_that_changes_a_little_matters_within_its_component():
+    left, right = np.array([0, 1, 0]), np.array([1, 2, 2])
+    before, chance = np.array([0.9, 0.9, 0.1], np.float32), np.array([0.9, 0.9, 0.2], np.float32)
+    assert felt(3, left, right, before, chance, 0.5, 0.5).tolist() == [0, 2]
+    assert not felt(3, left, right, np.array([0.1, 0.9, 0.1]), np.array([0.2, 0.9, 0.1]), 0.5, 0.5).size
 
 
 def test_ids_of_groups_elsewhere_are_not_taken():

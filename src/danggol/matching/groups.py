@@ -36,8 +36,8 @@ def partition_again(
 ) -> tuple[Ints, Bools]:
     """As :func:`partition`, after others joined; and of which listings (listings,) the group was made again.
 
-    ``former``: the groups of the first listings before. ``changed``: the rows of the pairs whose probability changed,
-    and the new rows. Components without such rows keep their groups.
+    ``former``: the groups of the first listings before. ``changed``: the rows that :func:`felt` tells, and the new
+    rows. Components without such rows keep their groups.
     """
     code = _components(size, left, right, probability, threshold)
     touched = np.zeros(size, np.bool_)
@@ -48,6 +48,21 @@ def partition_again(
     group[stays] = former[stays]
     open_ = touched & (np.bincount(code, minlength=size) > 2)
     return _split(code, group, open_, left, right, probability, threshold), again
+
+
+def felt(
+    size: int, left: Ints, right: Ints, before: Floats, probability: Floats, threshold: float, least: float
+) -> Ints:
+    """The rows of pairs whose probability is another than ``before``, and that matter.
+
+    Those are the pairs that reach ``least``, the lowest of all limits, now or before, and those within a component of
+    the pairs that reach the ``threshold`` of a group.
+    """
+    moved = np.flatnonzero(probability != before)
+    code = _components(size, left, right, probability, threshold)
+    matter = np.maximum(probability[moved], before[moved]) >= least
+    matter |= code[left[moved]] == code[right[moved]]
+    return np.unique(np.concatenate([left[moved[matter]], right[moved[matter]]]))
 
 
 def _components(size: int, left: Ints, right: Ints, probability: Floats, threshold: float) -> Ints:

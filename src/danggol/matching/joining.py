@@ -37,8 +37,6 @@ class Grown:
     """(pairs,) what the first look says"""
     open: Ints
     """the pairs to be judged again"""
-    changed: Ints
-    """the listings in those pairs"""
 
 
 def extend(
@@ -71,9 +69,8 @@ def extend(
     said = np.concatenate([first, said])
     said[again] = look(values, fresh.names)
     opened = np.concatenate([again, np.arange(len(first), len(said))])
-    touched[pairs.left[opened]] = touched[pairs.right[opened]] = True
     grown = Evidence(listings, evidence.encoder, text, near, pairs)
-    return Grown(grown, said, opened, np.flatnonzero(touched))
+    return Grown(grown, said, opened)
 
 
 def _searched(new: Listings, more: TextView, listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:

@@ -12,7 +12,7 @@ import numpy as np
 from danggol.artefact import locate
 from danggol.errors import DataError, UsageError
 from danggol.matching.arcface import ArcFaceSettings
-from danggol.matching.groups import partition, partition_again
+from danggol.matching.groups import felt, partition, partition_again
 from danggol.matching.index import Floats, Ints
 from danggol.matching.joining import extend
 from danggol.matching.listings import Listings
@@ -131,9 +131,13 @@ class Matcher:
         else:
             value[grown.open] = first[grown.open]
         pairs, size = evidence.pairs, len(evidence.listings)
-        group, again = partition_again(
-            size, pairs.left, pairs.right, value, self.limits.group, state.group, grown.changed
-        )
+        before = np.zeros(len(value), np.float32)
+        before[: len(state.value)] = state.value
+        limits = self.limits
+        least = min(limits.alone, limits.second, limits.group)
+        changed = felt(size, pairs.left, pairs.right, before, value, limits.group, least)
+        changed = np.concatenate([changed, np.arange(len(state.group), size)])
+        group, again = partition_again(size, pairs.left, pairs.right, value, limits.group, state.group, changed)
         matches = chosen_again(evidence, value, self.limits, group, state.matches, self._by, again)
         return Matched(evidence, first, value, group, matches)
 

@@ -110,7 +110,7 @@ def _directed(
     among[rows] = True
     pairs = evidence.pairs
     here = np.flatnonzero(among[pairs.left] | among[pairs.right])
-    who, other, pair = answer(pairs.left[here], pairs.right[here], value[here], group, limits)
+    who, other, pair = answer(pairs.left[here], pairs.right[here], value[here], group, limits, among)
     who, other, pair = (column[among[who]] for column in (who, other, pair))
     looked = pair >= 0
     both = np.full(len(pair), limits.group, np.float64)
@@ -128,11 +128,14 @@ def _directed(
     return left[order], right[order], similarity[order], matched, rank
 
 
-def answer(left: Ints, right: Ints, value: Floats, group: Ints, limits: Limits) -> tuple[Ints, Ints, Ints]:
+def answer(
+    left: Ints, right: Ints, value: Floats, group: Ints, limits: Limits, among: Bools | None = None
+) -> tuple[Ints, Ints, Ints]:
     """Directed matches: the listing, the other, and the row of their pair, -1 where they are none.
 
     Matches are the members of the own group, pairs that pass by themselves, and a listing's best pair where it passes
-    the loose limit. Groups of more than ``largest`` are told by their candidate pairs only.
+    the loose limit. Groups of more than ``largest`` are told by their candidate pairs only. Where ``among`` (listings,)
+    is given, the others of a group are told for those alone.
     """
     size = len(group)
     who, other, both = both_ways(left, right, value)
@@ -141,7 +144,8 @@ def answer(left: Ints, right: Ints, value: Floats, group: Ints, limits: Limits) 
     kept = passing(who, both, limits.alone, limits.alone, 10**9)
     kept |= lone & passing(who, both, limits.alone, limits.second, 10**9)
     kept |= group[who] == group[other]
-    one, two = members(np.where(count <= limits.largest, group, -1))
+    told = count <= limits.largest
+    one, two = members(np.where(told if among is None else told & among, group, -1))
     pair = np.tile(np.arange(len(left)), 2)[kept]
     code, more = who[kept] * size + other[kept], one * size + two
     more = more[~np.isin(more, code)]
