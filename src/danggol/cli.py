@@ -261,6 +261,27 @@ def why(
     return verbs.why(first, second, shop, model=model, seed=seed)
 
 
+@verb(app, "prices", "danggol prices my-shop --weeks 8")
+def prices(
+    shop: ShopPath,
+    at: Annotated[str | None, typer.Option(help="The local day; the last in the tables if not said.")] = None,
+    weeks: Annotated[int, typer.Option(min=1, help="How many weeks back, at the same hour.")] = 1,
+    by: Annotated[str, typer.Option(help="seller_id or source: whom to compare.")] = "seller_id",
+) -> Outcome:
+    """Say who sells the same product cheaper where; needs offers, and groups from match."""
+    from danggol import verbs
+
+    return verbs.prices(shop, at=at, weeks=weeks, by=by)
+
+
+@verb(app, "spam", "danggol spam my-shop")
+def spam(shop: ShopPath) -> Outcome:
+    """Flag copied pictures, stuffed titles and absurd prices; needs groups from match."""
+    from danggol import verbs
+
+    return verbs.spam(shop)
+
+
 @verb(purchase, "train", "danggol purchase train my-shop --until 2011-11-09")
 def purchase_train(
     shop: ShopPath,

@@ -24,6 +24,24 @@ class Step:
     call: Callable[[Shop, int, Mapping[str, Any]], Mapping[str, Any]]
 
 
+def _match(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    from danggol.matching import MatchingSettings, verbs
+
+    return verbs.match(shop, settings=MatchingSettings.of(settings) if settings else None, seed=seed)
+
+
+def _prices(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
+    from danggol.matching.prices import price_gaps
+
+    return price_gaps(shop)
+
+
+def _spam(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
+    from danggol.matching.spam import spam
+
+    return spam(shop)
+
+
 def _evaluate(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:
     from danggol.purchase import PurchaseSettings, verbs
 
@@ -43,6 +61,9 @@ def _report(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, 
 
 
 STEPS = (
+    Step("match", ("products",), _match),
+    Step("prices", ("offers", "product_groups"), _prices),
+    Step("spam", ("product_groups",), _spam),
     Step("purchase evaluate", ("events",), _evaluate),
     Step("purchase predict", ("events",), _predict),
     Step("report", (), _report),

@@ -116,3 +116,32 @@ def test_what_matched_is_what_speaks_most_not_the_largest_number():
     )
     frame = Matcher().predict(listings).frame()
     assert frame.filter(pl.col("product_id") == "a", pl.col("other_id") == "b")["by"].to_list() == ["text"]
+
+
+def test_labels_of_other_listings_are_told(shop):
+    with pytest.raises(DataError, match="none of the 2 labelled listings"):
+        match(shop, labels={"x": 1, "y": 1})
+    _, groups = market(products=30)
+    told = match(shop, labels=groups | {"x": 1}, settings=Matcher(rounds=10, leaves=4, trials=5).settings)
+    assert (told["labelled"], told["labels_unknown"]) == (90, 1)
+
+
+def test_a_damaged_model_can_be_trained_anew(shop):
+    folder = shop.path / "models" / "matching"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{")
+    with pytest.raises(DataError, match="train the model again"):
+        match(shop)
+    _, groups = market(products=30)
+    match(shop, labels=groups, settings=Matcher(rounds=10, leaves=4, trials=5).settings)
+    assert match(shop)["by"] == "pair model"
+
+
+def test_settings_leave_the_saved_model_aside_and_say_so(shop):
+    _, groups = market(products=30)
+    settings = Matcher(rounds=10, leaves=4, trials=5).settings
+    match(shop, labels=groups, settings=settings)
+    told = match(shop, settings=settings)
+    assert (told["by"], told["saved_model_unused"]) == ("rules", True)
+    with pytest.raises(UsageError, match="give it alone"):
+        match(shop, model=shop.path / "models" / "matching", settings=settings)

@@ -11,8 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from danggol.errors import DataError, UsageError
+from danggol.matching.index import Ints
+from danggol.matching.listings import Listings
 from danggol.matching.matcher import Matched, Matcher
 from danggol.matching.reasons import why as reasons
+from danggol.matching.saved import there
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.shop_listings import read_listings
 
@@ -32,15 +36,23 @@ def match(
     """Match all listings of a shop; writes ``product_matches`` and ``product_groups``.
 
     ``model``: a fitted matcher or the folder of one. ``labels``: the known group of some listings by id; a model is
-    fitted on those and saved to the shop's ``models/matching``. With neither: that saved model where there is one, else
-    fixed rules. Groups keep the ids that ``product_groups`` held.
+    fitted on those and saved to the shop's ``models/matching``. With neither: that saved model where there is one and
+    no settings are given, else fixed rules. Groups keep the ids that ``product_groups`` held.
+
+    UsageError: a model and settings or labels are both given. DataError: few labelled listings, or
+    none, are in the shop.
     """
     began = time.perf_counter()
+    if model is not None and (settings is not None or labels is not None):
+        raise UsageError("a model bears its own settings and labels; give it alone")
     listings, as_of = read_listings(shop)
-    matcher = _matcher(shop, model, settings, seed)
-    if labels is not None:
-        known = [row for row, name in enumerate(listings.ids.tolist()) if labels.get(name) is not None]
-        matcher = Matcher(_with_seed(settings, seed)).fit(listings.take(np.array(known, np.int64)), labels)
+    told: dict[str, Any] = {}
+    if labels is None:
+        matcher = _matcher(shop, model, settings, seed)
+    else:
+        known = _known(listings, labels)
+        matcher = Matcher(_with_seed(settings, seed)).fit(listings.take(known), labels)
+        told = {"labelled": len(known), "labels_unknown": len(labels) - len(known), "model": str(shop.path / _MODEL)}
         matcher.save(shop.path / _MODEL)
     former = dict(shop.read("product_groups", ["product_id", "group_id"]).rows()) if shop.has("product_groups") else {}
     found = matcher.predict(listings, former)
@@ -53,6 +65,8 @@ def match(
         "product_matches": matches,
         "groups": len(set(found.group)),
         "by": matcher.means,
+        "saved_model_unused": model is None and labels is None and settings is not None and there(shop.path / _MODEL),
+        **told,
         "as_of": as_of.isoformat(),
         "seconds": round(time.perf_counter() - began, 1),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -75,7 +89,16 @@ def _matcher(shop: Shop, model: str | Path | Matcher | None, settings: MatchingS
     if model is not None:
         return Matcher.load(model)
     saved = shop.path / _MODEL
-    return Matcher.load(saved) if saved.exists() and settings is None else Matcher(_with_seed(settings, seed))
+    return Matcher.load(saved) if settings is None and there(saved) else Matcher(_with_seed(settings, seed))
+
+
+def _known(listings: Listings, labels: Mapping[str, Any]) -> Ints:
+    """The rows of the labelled listings; DataError where there are none."""
+    known = [row for row, name in enumerate(listings.ids.tolist()) if labels.get(name) is not None]
+    if not known:
+        one = f" (such as {next(iter(labels))!r})" if labels else ""
+        raise DataError(f"none of the {len(labels)} labelled listings{one} is in the shop; give ids of its products")
+    return np.array(known, np.int64)
 
 
 def _with_seed(settings: MatchingSettings | None, seed: int) -> MatchingSettings:

@@ -1,6 +1,6 @@
 """What each verb of the command line does: call a room, and put what came of it into words."""
 
-from danggol.verbs.matching import match, why
+from danggol.verbs.matching import match, prices, spam, why
 from danggol.verbs.purchase import (
     purchase_evaluate,
     purchase_explain,
@@ -20,6 +20,7 @@ __all__ = [
     "forget",
     "import_",
     "match",
+    "prices",
     "purchase_evaluate",
     "purchase_explain",
     "purchase_modalities",
@@ -28,5 +29,6 @@ __all__ = [
     "report",
     "run",
     "simulate",
+    "spam",
     "why",
 ]

@@ -39,9 +39,53 @@ def match(
     if to is not None:
         rows = files.write_shopee(shop, to)
         said.append(f"Wrote posting_id,matches of {rows:,} listings to {to}.")
-    if known is None and figures["by"] == "rules":
+    if "model" in figures:
+        said.append(
+            f"Learnt from {figures['labelled']:,} labelled listings; the model is in {figures['model']}, and match "
+            "uses it from now on; delete that folder to go back to the rules."
+        )
+    if figures.get("labels_unknown"):
+        said.append(f"{figures['labels_unknown']:,} labelled listings are not in the shop and were left out.")
+    if figures["saved_model_unused"]:
+        said.append("Settings were given, so the shop's saved model was not used; train it with them by --labels.")
+    elif figures["by"] == "rules":
         said.append("No group was known to learn from; with --labels FILE (product_id,group) a model is trained.")
     return Outcome(figures, said)
+
+
+def prices(path: Path, *, at: str | None, weeks: int, by: str) -> Outcome:
+    """Compare prices within the groups of the same product."""
+    from danggol.matching.prices import price_gaps
+
+    figures = price_gaps(Shop.open(path), at, weeks, by)
+    names = {"seller_id": "seller", "source": "source"}
+    rows = [tuple(row.values()) for row in figures[by]]
+    heading = tuple(names.get(name, name.replace("_", " ")) for name in (figures[by][0] if rows else ()))
+    said: list[str | Table] = [
+        f"{figures['states'].get('compared', 0):,} prices compared within groups as of {figures['at'][:10]}, "
+        f"in {figures['currency']} with shipping.",
+    ]
+    if rows:
+        said.append(Table(heading, rows, "Dearest first; a gap is the share above the cheapest of the group"))
+    said.append(f"Written to product_price_gaps of {path} ({figures['product_price_gaps']:,} rows).")
+    return Outcome(figures, said)
+
+
+def spam(path: Path) -> Outcome:
+    """Flag copied pictures, stuffed titles and absurd prices."""
+    from danggol.matching.spam import REASONS
+    from danggol.matching.spam import spam as look
+
+    figures = look(Shop.open(path))
+    rows = [(reason.replace("_", " "), figures[reason]) for reason in REASONS]
+    return Outcome(
+        figures,
+        [
+            f"{figures['flagged']:,} of {figures['listings']:,} listings flagged.",
+            Table(("reason", "listings"), rows),
+            f"Written to product_spam of {path}, each with its reason and score; a flag is a hint to look, not proof.",
+        ],
+    )
 
 
 def _by(word: str) -> str:
