@@ -28,6 +28,7 @@ from danggol.matching.listings import Listings
 from danggol.matching.looks import alike
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.texts import TextEncoder, TextView
+from danggol.matching.twins import beside, shared, stands
 
 _DENSE = 0.5
 """Similarity from which a neighbour counts as near."""
@@ -70,19 +71,33 @@ class Evidence:
     text: TextView
     near: dict[str, Neighbours]
     pairs: Pairs
+    stand: Ints
+    """(listings,) row of the listing that stands for each, see :func:`danggol.matching.twins.stands`"""
 
 
 def gather(listings: Listings, settings: MatchingSettings) -> Evidence:
     """Describe listings, find the nearest, and describe the candidate pairs."""
     encoder = TextEncoder()
     text = encoder.fit_transform(listings.titles)
-    found = near(listings, text, settings.neighbours)
-    left, right = candidates(found, settings.candidates)
-    return Evidence(listings, encoder, text, found, describe(listings, text, found, left, right))
+    stand = stands(listings, text)
+    found = near(listings, text, settings.neighbours, stand)
+    left, right = candidates(found, settings.candidates, stand)
+    return Evidence(listings, encoder, text, found, describe(listings, text, found, left, right), stand)
 
 
-def near(listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:
-    """The nearest ``k`` of every listing, itself included, by every kind of evidence that there is."""
+def near(listings: Listings, text: TextView, k: int, stand: Ints) -> dict[str, Neighbours]:
+    """The nearest ``k`` of every listing, itself included, by every kind of evidence that there is.
+
+    Listings that another one stands for are not found; they have the neighbours of that one.
+    """
+    rows = np.flatnonzero(stand == np.arange(len(stand)))
+    if len(rows) == len(stand):
+        return _near(listings, text, k)
+    found = _near(listings.take(rows), text.take(rows), k)
+    return {name: shared(one, rows, stand) for name, one in found.items()}
+
+
+def _near(listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:
     found = {
         "words": sparse_neighbours(text.words, text.words, k),
         "characters": sparse_neighbours(text.characters, text.characters, k),
@@ -96,13 +111,18 @@ def near(listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:
     return found
 
 
-def candidates(found: Mapping[str, Neighbours], first: int) -> tuple[Ints, Ints]:
-    """Pairs (left below right), each once, where one is among the ``first`` of the other by any evidence."""
-    size = len(next(iter(found.values())).place)
-    codes = []
+def candidates(found: Mapping[str, Neighbours], first: int, stand: Ints) -> tuple[Ints, Ints]:
+    """Pairs (left below right), each once, where one is among the ``first`` of the other by any evidence.
+
+    Listings that another one stands for are paired with that one, and with as many of their like.
+    """
+    size = len(stand)
+    alike = beside(stand, first)
+    codes = [alike[0] * size + alike[1]]
+    own = (stand == np.arange(size))[:, None]
     for name, one in found.items():
         place = one.place[:, : first + 1]
-        there = place >= 0
+        there = (place >= 0) & own
         if name == "hash":
             there &= one.similarity[:, : first + 1] >= 1 - HASH_BITS / 64
         who = np.nonzero(there)[0]
