@@ -5,6 +5,7 @@ import io
 import numpy as np
 import polars as pl
 import pytest
+from tests.matching.made import market
 
 from danggol.errors import DataError, UsageError
 from danggol.matching import Listings, Matcher
@@ -27,6 +28,14 @@ def test_prices_written_as_text_are_numbers() -> None:
     assert Listings.from_frame(frame).prices[0] == 3.5
     with pytest.raises(DataError, match="price"):
         Listings.from_frame(frame.with_columns(price=pl.lit("cheap")))
+
+
+def test_label_groups_are_found_by_whole_numbers_too() -> None:
+    listings, groups = market(products=30)
+    row = {name: nth for nth, name in enumerate(listings.ids.tolist())}
+    whole = Listings.of([100 + nth for nth in row.values()], listings.titles)
+    labels = {100 + nth: groups[name] for name, nth in row.items()}
+    assert Matcher(rounds=5, leaves=3, trials=2).fit(whole, labels).figures["row_f1"] > 0.5
 
 
 def test_titles_that_are_missing_in_any_way_are_none() -> None:

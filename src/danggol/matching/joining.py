@@ -18,7 +18,6 @@ from danggol.matching.index import (
     Ints,
     Neighbours,
     dense_neighbours,
-    extended,
     hash_neighbours,
     sparse_neighbours,
 )
@@ -26,6 +25,7 @@ from danggol.matching.listings import Listings
 from danggol.matching.pairs import HASH_BITS, Evidence, describe
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.texts import TextView
+from danggol.matching.twins import beside, joined, stands
 
 
 @dataclass(frozen=True)
@@ -55,9 +55,10 @@ def extend(
     listings = evidence.listings.extended(new)
     more = evidence.encoder.transform(new.titles)
     text = evidence.text.extended(more)
-    found = _searched(new, more, listings, text, settings.neighbours)
-    near = {name: extended(one, found[name]) for name, one in evidence.near.items()}
-    left, right = _new_pairs(near, size, settings.candidates)
+    stand = stands(listings, text)
+    found = _searched(new, more, listings, text, settings.neighbours, stand)
+    near = {name: joined(one, found[name], stand) for name, one in evidence.near.items()}
+    left, right = _new_pairs(near, size, settings.candidates, stand)
     fresh = describe(listings, text, near, left, right)
     said = look(fresh.values, fresh.names)
     touched = np.zeros(len(listings), np.bool_)
@@ -69,32 +70,43 @@ def extend(
     said = np.concatenate([first, said])
     said[again] = look(values, fresh.names)
     opened = np.concatenate([again, np.arange(len(first), len(said))])
-    grown = Evidence(listings, evidence.encoder, text, near, pairs)
+    grown = Evidence(listings, evidence.encoder, text, near, pairs, stand)
     return Grown(grown, said, opened)
 
 
-def _searched(new: Listings, more: TextView, listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:
-    """The nearest of the new listings among all."""
+def _searched(
+    new: Listings, more: TextView, listings: Listings, text: TextView, k: int, stand: Ints
+) -> dict[str, Neighbours]:
+    """The nearest of the new listings among all that stand for themselves."""
+    rows = np.flatnonzero(stand == np.arange(len(stand)))
+    every = len(rows) == len(stand)
+    words, characters = (one if every else one[rows] for one in (text.words, text.characters))
     found = {
-        "words": sparse_neighbours(more.words, text.words, k),
-        "characters": sparse_neighbours(more.characters, text.characters, k),
-        "hash": hash_neighbours(new.hashes, listings.hashes, k),
+        "words": sparse_neighbours(more.words, words, k),
+        "characters": sparse_neighbours(more.characters, characters, k),
+        "hash": hash_neighbours(new.hashes, listings.hashes[rows], k),
     }
     for name, vectors in listings.vectors.items():
-        found[name] = dense_neighbours(new.vectors[name], vectors, k)
+        found[name] = dense_neighbours(new.vectors[name], vectors if every else vectors[rows], k)
     if listings.details:
         told = incidence(listings.details, len(listings))
-        found["details"] = sparse_neighbours(told[len(listings) - len(new) :], told, k)
-    return found
+        found["details"] = sparse_neighbours(told[len(listings) - len(new) :], told[rows], k)
+    return {
+        name: Neighbours(np.where(one.place >= 0, rows[one.place], -1), one.similarity) for name, one in found.items()
+    }
 
 
-def _new_pairs(near: dict[str, Neighbours], size: int, first: int) -> tuple[Ints, Ints]:
+def _new_pairs(near: dict[str, Neighbours], size: int, first: int, stand: Ints) -> tuple[Ints, Ints]:
     """Pairs with a new listing, the left row below the right."""
-    total = len(next(iter(near.values())).place)
-    codes = []
+    total = len(stand)
+    alike = np.stack(beside(stand, first))
+    alike = alike[:, alike[1] >= size]
+    codes = [alike[0] * total + alike[1]]
+    own = (stand == np.arange(total))[:, None]
     for name, one in near.items():
         place = one.place[:, : first + 1]
         there = (place >= size) | ((place >= 0) & (np.arange(total)[:, None] >= size))
+        there &= own
         if name == "hash":
             there &= one.similarity[:, : first + 1] >= 1 - HASH_BITS / 64
         who = np.nonzero(there)[0]

@@ -23,6 +23,7 @@ from danggol.matching.rules import RULE_THRESHOLD, agreement
 from danggol.matching.saved import read_model, write_model
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.thresholds import tuned
+from danggol.matching.twins import between
 from danggol.matching.winner import ShopeeWinner
 from danggol.metrics.matching import row_f1
 
@@ -69,6 +70,7 @@ class Matcher:
 
     def fit(self, listings: Listings, groups: Mapping[str, Any]) -> Self:
         """Learn from listings whose label group is known, by id; DataError where one is missing or there are few."""
+        groups = {str(name): group for name, group in groups.items()}
         code = _coded(listings, groups)
         if self.settings.preset == "shopee-winner":
             learnt = ArcFaceSettings(seed=self.settings.seed)
@@ -110,7 +112,8 @@ class Matcher:
         pairs, size = evidence.pairs, len(evidence.listings)
         first = self._look_at(pairs.values, pairs.names)
         value = first if self.model is None or not len(first) else self.model.second_look(pairs, first, size)
-        group = partition(size, pairs.left, pairs.right, value, self.limits.group)
+        sure = between(evidence.stand, pairs.left, pairs.right, value)
+        group = partition(size, pairs.left, pairs.right, sure, self.limits.group)[evidence.stand]
         matches = chosen(evidence, value, self.limits, group, former or {}, self._by)
         return Matched(evidence, first, value, group, matches)
 
@@ -137,7 +140,10 @@ class Matcher:
         least = min(limits.alone, limits.second, limits.group)
         changed = felt(size, pairs.left, pairs.right, before, value, limits.group, least)
         changed = np.concatenate([changed, np.arange(len(state.group), size)])
-        group, again = partition_again(size, pairs.left, pairs.right, value, limits.group, state.group, changed)
+        stand = evidence.stand
+        changed, sure = np.union1d(changed, stand[changed]), between(stand, pairs.left, pairs.right, value)
+        group, again = partition_again(size, pairs.left, pairs.right, sure, limits.group, state.group, changed)
+        group, again = group[stand], again | again[stand]
         matches = chosen_again(evidence, value, self.limits, group, state.matches, self._by, again)
         return Matched(evidence, first, value, group, matches)
 
@@ -190,7 +196,13 @@ class Matcher:
 
         def grouped(limit: float) -> list[Ints]:
             return [
-                partition(len(code), one.pairs.left, one.pairs.right, value, limit)
+                partition(
+                    len(code),
+                    one.pairs.left,
+                    one.pairs.right,
+                    between(one.stand, one.pairs.left, one.pairs.right, value),
+                    limit,
+                )[one.stand]
                 for one, value, code in zip(found, honest, codes, strict=True)
             ]
 

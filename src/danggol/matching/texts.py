@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from danggol.encoders.ngrams import Ngrams
 from danggol.errors import DataError
-from danggol.matching.index import Floats
+from danggol.matching.index import Floats, Ints
 from danggol.matching.titles import KINDS, cleaned, codes, numbers, quantities
 
 _KINDS = sorted(set(KINDS.values()))
@@ -30,8 +32,16 @@ class TextView:
     """(listings, words) inverse document frequency of each word that is there"""
     unknown: Floats
     """(listings,) the same, summed over the words that were never seen"""
+    titles: NDArray[np.uint64]
+    """(listings,) the same number for the same cleaned title, 0 where there is none"""
     told: dict[str, csr_matrix]
     """quantity (by what it measures), number, code: (listings, values) of ones"""
+
+    def take(self, rows: Ints) -> TextView:
+        """Some of the rows."""
+        told = {name: one[rows] for name, one in self.told.items()}
+        words, characters, weights = self.words[rows], self.characters[rows], self.weights[rows]
+        return TextView(words, characters, weights, self.unknown[rows], self.titles[rows], told)
 
     def extended(self, more: TextView) -> TextView:
         """These rows and further ones, described by the same encoder."""
@@ -40,6 +50,7 @@ class TextView:
             _below(self.characters, more.characters),
             _below(self.weights, more.weights),
             np.concatenate([self.unknown, more.unknown]),
+            np.concatenate([self.titles, more.titles]),
             {name: _below(one, more.told[name]) for name, one in self.told.items()},
         )
 
@@ -64,7 +75,7 @@ class TextEncoder:
     def _view(self, texts: list[str], words: csr_matrix, characters: csr_matrix) -> TextView:
         idf = self.words.idf if len(self.words) else np.zeros(1)
         weights = csr_matrix((idf[words.indices].astype(np.float32), words.indices, words.indptr), words.shape)
-        return TextView(words, characters, weights, self._unknown(texts), _told(texts))
+        return TextView(words, characters, weights, self._unknown(texts), _numbered(texts), _told(texts))
 
     def _unknown(self, texts: list[str]) -> Floats:
         if not len(self.words):
@@ -85,6 +96,11 @@ def _learnt(ngrams: Ngrams, texts: list[str]) -> csr_matrix:
 
 def _known(ngrams: Ngrams, texts: list[str]) -> csr_matrix:
     return ngrams.transform(texts) if len(ngrams) else csr_matrix((len(texts), 1), dtype=np.float32)
+
+
+def _numbered(texts: list[str]) -> NDArray[np.uint64]:
+    digests = [hashlib.blake2b(text.encode(), digest_size=8).digest() if text else bytes(8) for text in texts]
+    return np.frombuffer(b"".join(digests), np.uint64)
 
 
 def _told(texts: list[str]) -> dict[str, csr_matrix]:
