@@ -156,7 +156,11 @@ def similarities(listings: Listings, text: TextView, left: Ints, right: Ints) ->
         "hash": np.where(bits <= 64, 1 - bits / 64, np.nan).astype(np.float32),
     }
     for name, vectors in listings.vectors.items():
-        found[name] = np.einsum("ij,ij->i", vectors[left], vectors[right]).astype(np.float32)
+        dots = np.zeros(len(left), np.float32)
+        for start in range(0, len(left), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            dots[part] = np.einsum("ij,ij->i", vectors[left[part]], vectors[right[part]])
+        found[name] = dots
     return found
 
 
