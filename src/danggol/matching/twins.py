@@ -60,7 +60,10 @@ def shared(found: Neighbours, rows: Ints, stand: Ints) -> Neighbours:
 def joined(old: Neighbours, new: Neighbours, stand: Ints) -> Neighbours:
     """As :func:`danggol.matching.index.extended`; those that another one stands for get into no list."""
     size = len(old.place)
-    own = (stand == np.arange(len(stand)))[size:, None]
+    own = (stand == np.arange(len(stand)))[:, None]
+    if own.all():
+        return extended(old, new)
+    own = own[size:]
     quiet = Neighbours(np.where(own, new.place, -1), np.where(own, new.similarity, -np.inf).astype(np.float32))
     found = extended(old, quiet)
     return Neighbours(found.place[stand], found.similarity[stand])
