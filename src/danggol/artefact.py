@@ -99,6 +99,14 @@ def read_text(folder: Path, name: str) -> str:
         raise DataError(f"the model's file {folder / name} cannot be read: {error}; train the model again") from error
 
 
+def read_json(folder: Path, name: str) -> Any:
+    """One JSON file of a saved model; DataError where it is missing or damaged."""
+    try:
+        return json.loads(read_text(folder, name))
+    except ValueError as error:
+        raise DataError(f"the model's file {folder / name} is damaged: {error}; train the model again") from error
+
+
 def read_bytes(folder: Path, name: str) -> bytes:
     """One file of a saved model; DataError where it is missing."""
     try:

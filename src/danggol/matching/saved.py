@@ -54,10 +54,11 @@ def read_model(folder: Path) -> tuple[dict[str, Any], PairModel | None]:
         return config, None
     if not all(isinstance(looks.get(name), int) for name in _LOOKS):
         raise DataError(f"the model's {source / artefact.CONFIG} tells no count of trees; train the model again")
-    return config, PairModel(*(_trees(source, name, looks[name]) for name in _LOOKS))
+    return config, PairModel(*(read_trees(source, name, looks[name]) for name in _LOOKS))
 
 
-def _trees(folder: Path, name: str, count: int) -> tuple[lgb.Booster, ...]:
+def read_trees(folder: Path, name: str, count: int) -> tuple[lgb.Booster, ...]:
+    """The boosters NAME-0.txt, NAME-1.txt …; DataError where one is missing or damaged."""
     found = []
     for nth in range(count):
         file = f"{name}-{nth}.txt"
