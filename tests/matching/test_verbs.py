@@ -4,6 +4,7 @@ import pytest
 from PIL import Image
 from tests.matching.made import market
 
+from danggol.encoders.pictures import read
 from danggol.errors import DataError, UsageError
 from danggol.matching import Listings, Matcher
 from danggol.matching.hashes import picture_hash
@@ -74,16 +75,21 @@ def test_pictures_match_by_hash(tmp_path):
     assert sorted(found.select("product_id", "other_id", "by").rows()) == [("a", "b", "hash"), ("b", "a", "hash")]
 
 
-def test_a_hash_survives_scaling_and_a_flat_or_broken_picture_has_none(tmp_path):
+def test_a_hash_survives_scaling_and_a_flat_picture_has_none(tmp_path):
     picture(3).save(tmp_path / "a.png")
     picture(3, (300, 200)).save(tmp_path / "b.jpg")
-    one, two = (int(picture_hash(tmp_path / name), 16) for name in ("a.png", "b.jpg"))
+    one, two = (int(picture_hash(read(tmp_path / name)), 16) for name in ("a.png", "b.jpg"))
     assert (one ^ two).bit_count() <= 6
-    Image.new("RGB", (50, 50), "white").save(tmp_path / "flat.png")
-    (tmp_path / "broken.png").write_bytes(b"no picture")
-    assert picture_hash(tmp_path / "flat.png") is None
-    assert picture_hash(tmp_path / "broken.png") is None
-    assert picture_hash(tmp_path / "absent.png") is None
+    assert picture_hash(Image.new("RGB", (50, 50), "white")) is None
+
+
+def test_pictures_that_cannot_be_read_are_counted_and_the_titles_matched(shop):
+    (shop.path / "broken.png").write_bytes(b"no picture")
+    images = ["broken.png", "absent.png", "https://shop.example/a.png", "images\\a.png"]
+    shop.write("product_images", pl.DataFrame({"product_id": [f"p00{n}-0" for n in range(4)], "image": images}))
+    told = match(shop)
+    assert told["pictures"] == {"read": 0, "of": 4}
+    assert told["groups"] < told["listings"]
 
 
 def test_a_shop_without_products(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -17,6 +18,8 @@ _BROKEN = (
     *(SyntaxError, EOFError, struct.error, IndexError, TypeError),
 )
 """What Pillow raises on a broken file; the second row on a file that breaks off or lies within."""
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO", "JPEG2000")
+"""What shops show; others, some of which Pillow hands to other programs, are not opened."""
 _LARGEST = 50_000_000
 """Pixels beyond which a picture is not opened: a small file can hold a very large one."""
 
@@ -35,7 +38,9 @@ def read(picture: Picture, draft: tuple[int, int] | None = None) -> Image.Image 
     if picture is None:
         return None
     try:
-        with Image.open(io.BytesIO(picture) if isinstance(picture, bytes) else picture) as opened:
+        source = io.BytesIO(picture) if isinstance(picture, bytes) else picture
+        with warnings.catch_warnings(), Image.open(source, formats=_FORMATS) as opened:
+            warnings.simplefilter("ignore")
             if opened.width * opened.height > _LARGEST:
                 return None
             if draft is not None:

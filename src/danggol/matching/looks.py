@@ -7,14 +7,10 @@ against the whole of the other, either way round. Light and contrast leave a cor
 
 from __future__ import annotations
 
-import warnings
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from danggol.matching.hashes import BROKEN, FORMATS, LARGEST
 from danggol.matching.index import Floats, Ints
 
 Pixels = NDArray[np.uint8]
@@ -26,18 +22,9 @@ _ROWS = 64
 """Pictures whose parts are held at a time."""
 
 
-def picture_pixels(path: Path) -> Pixels | None:
-    """The picture (32, 32, 3); None where the file is no picture that can be read."""
-    try:
-        with warnings.catch_warnings(), Image.open(path, formats=FORMATS) as picture:
-            warnings.simplefilter("ignore")
-            if picture.width * picture.height > LARGEST:
-                return None
-            picture.draft("RGB", (4 * SIDE, 4 * SIDE))
-            small = picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BOX)
-            return np.asarray(small, np.uint8)
-    except BROKEN:
-        return None
+def picture_pixels(picture: Image.Image) -> Pixels:
+    """A picture in RGB as (32, 32, 3)."""
+    return np.asarray(picture.resize((SIDE, SIDE), Image.Resampling.BOX), np.uint8)
 
 
 def alike(pictures: Pixels, left: Ints, right: Ints) -> Floats:

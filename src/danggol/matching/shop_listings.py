@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from danggol.encoders.pictures import read
 from danggol.errors import DataError
 from danggol.matching.details import trusted
 from danggol.matching.hashes import picture_hash
@@ -33,8 +34,9 @@ def read_listings(shop: Shop) -> tuple[Listings, datetime]:
     hashes, pixels = _pictures(shop, products["product_id"].to_list())
     details = trusted(_details(products), cleaned(products["title"].to_list()), pixels)
     products = products.with_columns(pl.Series("image_phash", hashes, dtype=pl.String))
+    now = datetime.now(UTC)
     times = [time for time in (products["listed_at"].max(), latest) if isinstance(time, datetime)]
-    return Listings.from_frame(products, details=details, pictures=pixels), max(times, default=datetime.now(UTC))
+    return Listings.from_frame(products, details=details, pictures=pixels), min(max(times, default=now), now)
 
 
 def _pictures(shop: Shop, ids: list[str]) -> tuple[list[str | None], Pixels | None]:
@@ -54,16 +56,14 @@ def _pictures(shop: Shop, ids: list[str]) -> tuple[list[str | None], Pixels | No
     row = {name: place for place, name in enumerate(ids)}
     pixels = np.zeros((len(ids), SIDE, SIDE, 3), np.uint8)
     for name, image in track(first.select("product_id", "image").rows(), "pictures"):
-        path = _path(shop, image)
-        if path is not None and name in row:
-            hashes[row[name]] = picture_hash(path)
-            seen = picture_pixels(path)
-            pixels[row[name]] = 0 if seen is None else seen
+        picture = read(_path(shop, image), draft=(4 * SIDE, 4 * SIDE))
+        if picture is not None and name in row:
+            hashes[row[name]], pixels[row[name]] = picture_hash(picture), picture_pixels(picture)
     return hashes, pixels if pixels.any() else None
 
 
-def _path(shop: Shop, name: str) -> Path | None:
-    if name.startswith(("http://", "https://")):
+def _path(shop: Shop, name: str | None) -> Path | None:
+    if name is None or "://" in name:
         return None
     try:
         return shop.resolve(name)
@@ -86,10 +86,13 @@ def _prices(shop: Shop) -> tuple[pl.DataFrame, datetime | None]:
     if not shop.has("offers"):
         return empty, None
     offers = shop.read("offers", ["product_id", "valid_from", "price", "currency", "country"])
+    offers = offers.filter(pl.col("valid_from") <= datetime.now(UTC))
     latest = offers["valid_from"].max()
     offers = offers.filter(pl.col("price") > 0)
     often = offers.group_by("currency").len().sort("len", "currency", descending=[True, False])
     if often.height:
         offers = offers.filter(pl.col("currency").eq_missing(often["currency"][0]))
-    found = offers.sort("product_id", "valid_from", "country").group_by("product_id", maintain_order=True).last()
+    found = (
+        offers.sort("product_id", "valid_from", "country", "price").group_by("product_id", maintain_order=True).last()
+    )
     return found.select("product_id", "price"), latest if isinstance(latest, datetime) else None

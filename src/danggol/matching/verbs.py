@@ -65,6 +65,7 @@ def match(
         "product_matches": matches,
         "groups": len(set(found.group)),
         "by": matcher.means,
+        "pictures": {"read": int((listings.hashes != 0).sum()), "of": _pictured(shop)},
         "saved_model_unused": model is None and labels is None and settings is not None and there(shop.path / _MODEL),
         **told,
         "as_of": as_of.isoformat(),
@@ -90,6 +91,11 @@ def _matcher(shop: Shop, model: str | Path | Matcher | None, settings: MatchingS
         return Matcher.load(model)
     saved = shop.path / _MODEL
     return Matcher.load(saved) if settings is None and there(saved) else Matcher(_with_seed(settings, seed))
+
+
+def _pictured(shop: Shop) -> int:
+    """How many listings have a picture by the tables."""
+    return shop.read("product_images", ["product_id"])["product_id"].n_unique() if shop.has("product_images") else 0
 
 
 def _known(listings: Listings, labels: Mapping[str, Any]) -> Ints:

@@ -39,6 +39,12 @@ def match(
     if to is not None:
         rows = files.write_shopee(shop, to)
         said.append(f"Wrote posting_id,matches of {rows:,} listings to {to}.")
+    unread = figures["pictures"]["of"] - figures["pictures"]["read"]
+    if unread:
+        said.append(
+            f"Of the {figures['pictures']['of']:,} listings with a picture, {unread:,} have none that can be read or "
+            "that shows more than one shade: these were matched without. danggol check names files that are missing."
+        )
     if "model" in figures:
         said.append(
             f"Learnt from {figures['labelled']:,} labelled listings; the model is in {figures['model']}, and match "
