@@ -1,6 +1,6 @@
 import numpy as np
 
-from danggol.matching.details import compared, incidence, trusted
+from danggol.matching.details import compared, incidence, placeholders, trusted
 
 
 def shop_of(copies=12):
@@ -38,3 +38,13 @@ def test_comparison_counts_what_both_tell():
     assert against.tolist() == [1, 0, 1]
     rows = incidence(details, 4)
     assert np.allclose(np.sqrt(rows.multiply(rows).sum(axis=1)).ravel(), 1)
+
+
+def test_a_picture_that_many_unlike_titles_bear_is_a_placeholder():
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (40, 32, 32, 3), dtype=np.uint8)
+    pictures[:30] = pictures[0]
+    unlike = [f"one{row} two{row} three{row}" for row in range(40)]
+    assert placeholders(unlike, pictures).tolist() == [True] * 30 + [False] * 10
+    assert not placeholders(["the same red dress"] * 40, pictures).any()
+    assert not placeholders(unlike, pictures[20:]).any()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,10 @@ _UNKNOWN = (1.0, 2.0)
 """The same for any other detail."""
 _MOST_ALIKE = 5
 """Listings with the very same picture beyond which it is a placeholder."""
+_PLACEHOLDER = 20
+"""Listings with the very same picture, of titles that share next to nothing, beyond which it shows no product."""
+_UNLIKE = 0.1
+"""Mean share of words in common below which titles share next to nothing."""
 _SHARED = 0.2
 """Share of words in common from which titles speak of one thing."""
 
@@ -49,6 +54,18 @@ def trusted(details: Details, titles: Sequence[str], pictures: Pixels | None) ->
         sure |= compared(found, left, right)[0] == len(found)
     others = {name: one for name, one in told.items() if name not in _BELIEVED}
     return found | {name: one for name, one in others.items() if _trust(name, one, left[sure], right[sure])}
+
+
+def placeholders(titles: Sequence[str], pictures: Pixels) -> NDArray[np.bool_]:
+    """Whether each listing's picture (n, 32, 32, 3) stands for no product, such as "no photo"; ``titles`` cleaned."""
+    code = _same(pictures)
+    found = np.zeros(len(pictures), np.bool_)
+    for one in np.flatnonzero(np.bincount(code) > _PLACEHOLDER).tolist():
+        rows = np.flatnonzero(code == one)
+        words = [set(titles[row].split()) for row in rows.tolist()]
+        shares = [len(low & high) / max(len(low | high), 1) for low, high in pairwise(words)]
+        found[rows] = np.mean(shares) < _UNLIKE
+    return found
 
 
 def incidence(details: Mapping[str, Sequence[str | None]], size: int) -> csr_matrix:
@@ -90,13 +107,18 @@ def _same_picture(pictures: Pixels | None) -> tuple[Ints, Ints]:
     """Pairs of listings, each once, with the very same picture."""
     if pictures is None or not len(pictures):
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    flat = np.ascontiguousarray(pictures.reshape(len(pictures), -1))
-    code = np.unique(flat.view(f"V{flat.shape[1]}").ravel(), return_inverse=True)[1].ravel()
+    code = _same(pictures)
     count = np.bincount(code)[code]
-    usable = (count > 1) & (count <= _MOST_ALIKE) & (flat.max(axis=1) > 0)
+    usable = (count > 1) & (count <= _MOST_ALIKE) & pictures.reshape(len(pictures), -1).any(axis=1)
     left, right = members(np.where(usable, code, -1))
     once = left < right
     return left[once], right[once]
+
+
+def _same(pictures: Pixels) -> Ints:
+    """A number (listings,) for each very picture."""
+    flat = np.ascontiguousarray(pictures.reshape(len(pictures), -1))
+    return np.unique(flat.view(f"V{flat.shape[1]}").ravel(), return_inverse=True)[1].ravel().astype(np.int64)
 
 
 def _words_shared(titles: Sequence[str], left: Ints, right: Ints) -> NDArray[np.bool_]:

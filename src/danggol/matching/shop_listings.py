@@ -11,7 +11,7 @@ import polars as pl
 
 from danggol.encoders.pictures import read
 from danggol.errors import DataError
-from danggol.matching.details import trusted
+from danggol.matching.details import placeholders, trusted
 from danggol.matching.hashes import picture_hash
 from danggol.matching.listings import Listings
 from danggol.matching.looks import SIDE, Pixels, picture_pixels
@@ -32,7 +32,11 @@ def read_listings(shop: Shop) -> tuple[Listings, datetime]:
     prices, latest = _prices(shop)
     products = products.join(prices, on="product_id", how="left").sort("product_id")
     hashes, pixels = _pictures(shop, products["product_id"].to_list())
-    details = trusted(_details(products), cleaned(products["title"].to_list()), pixels)
+    titles = cleaned(products["title"].to_list())
+    if pixels is not None:
+        for row in np.flatnonzero(placeholders(titles, pixels)).tolist():
+            hashes[row], pixels[row] = None, 0
+    details = trusted(_details(products), titles, pixels)
     products = products.with_columns(pl.Series("image_phash", hashes, dtype=pl.String))
     now = datetime.now(UTC)
     times = [time for time in (products["listed_at"].max(), latest) if isinstance(time, datetime)]
