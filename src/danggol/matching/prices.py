@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock
 from importlib.resources import files
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from danggol.errors import DataError, UsageError
+from danggol.shop.moments import as_moment
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -189,20 +189,9 @@ def _rates(shop: Shop, held: pl.DataFrame) -> pl.DataFrame:
 
 def _moment(shop: Shop, at: str | date | datetime | None) -> tuple[datetime, datetime]:
     """The moment asked for, and the latest time that goes into what is said of it."""
-    asked = datetime.now(UTC) if at is None else _time(at, ZoneInfo(shop.config.timezone))
+    asked = datetime.now(UTC) if at is None else as_moment(at, ZoneInfo(shop.config.timezone))
     until = int(pl.Series([asked], dtype=_TIME).dt.epoch("us")[0])
     latest, grouped = shop.sql(query("price_times"), {"until": until}).cast(_TIME).row(0)
     if latest is None:
         raise DataError(f"the shop {shop.path} has no offers by {asked.isoformat()}; ask for a later moment")
     return latest if at is None else asked, max(one for one in (latest, grouped) if one is not None)
-
-
-def _time(value: str | date | datetime, zone: ZoneInfo) -> datetime:
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError as error:
-            raise UsageError(f"'{value}' is not a day such as 2011-11-09 or a time such as 2011-11-09T12:00") from error
-    if not isinstance(value, datetime):
-        value = datetime.combine(value, clock())
-    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)

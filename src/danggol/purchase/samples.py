@@ -6,7 +6,7 @@ Whatever is computed for a moment t is computed from :meth:`Purchases.before` t,
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from danggol.errors import DataError, UsageError
+from danggol.errors import DataError
+from danggol.shop.moments import as_moment
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -113,16 +114,7 @@ def moment(shop: Shop, value: str | date | datetime | int | None) -> int | None:
     """A moment in epoch microseconds: a day means its start in the shop's time zone; None stays None."""
     if value is None or isinstance(value, int):
         return value
-    zone = ZoneInfo(shop.config.timezone)
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value.strip())
-        except ValueError as error:
-            raise UsageError(f"'{value}' is not a day such as 2011-11-09 or a time such as 2011-11-09T12:00") from error
-    if not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=zone)
+    value = as_moment(value, ZoneInfo(shop.config.timezone))
     # in whole microseconds: a float would lose the last ones
     gap = value - datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
     return (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds
