@@ -6,7 +6,6 @@ new; :mod:`.coldstart_blend` weighs them. What a customer without past gets is w
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterable, Iterator
 from copy import copy
@@ -23,7 +22,16 @@ from pydantic import field_validator
 from danggol.encoders.features import FeatureSpace
 from danggol.errors import DanggolError, DataError, UsageError
 from danggol.progress import stage
-from danggol.purchase.artefact import CONFIG, FORMAT, locate, publish, read_config
+from danggol.purchase.artefact import (
+    CONFIG,
+    FORMAT,
+    locate,
+    publish,
+    read_config,
+    read_tables,
+    table_files,
+    weights_of,
+)
 from danggol.purchase.coldstart_blend import fit_weights
 from danggol.purchase.coldstart_content import ContentSpace, Field
 from danggol.purchase.coldstart_parts import (
@@ -210,13 +218,8 @@ class ColdItemModel:
             "weights": self.weights,
             "stranger_weights": self.stranger_weights,
         }
-        files: dict[str, str | bytes] = {CONFIG: json.dumps(config)}
-        for name, table in zip(_TABLES, (self.rows, self.items, self.people), strict=True):
-            if table is not None:
-                held = io.BytesIO()
-                table.write_parquet(held)
-                files[f"{name}.parquet"] = held.getvalue()
-        publish(folder, files)
+        tables = dict(zip(_TABLES, (self.rows, self.items, self.people), strict=True))
+        publish(folder, {CONFIG: json.dumps(config), **table_files(tables)})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -225,13 +228,11 @@ class ColdItemModel:
         config = read_config(source, _KIND)
         try:
             model = cls(ColdSettings.of(config["settings"]))
-            rows, items = (pl.read_parquet(source / f"{name}.parquet") for name in _TABLES[:2])
-            people = source / f"{_TABLES[2]}.parquet"
-            model._take(rows, items, pl.read_parquet(people) if people.exists() else None)
-            model.weights, model.stranger_weights = (
-                {str(name): float(weight) for name, weight in dict(config[one]).items()}
-                for one in ("weights", "stranger_weights")
-            )
+            rows, items, people = read_tables(source, *_TABLES)
+            if rows is None or items is None:
+                raise DataError("a table is missing")
+            model._take(rows, items, people)
+            model.weights, model.stranger_weights = (weights_of(config, one) for one in ("weights", "stranger_weights"))
         except (DanggolError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError, OSError) as error:
             raise DataError(f"the model in {folder} is damaged ({str(error)[:80]}); train it again") from error
         return model

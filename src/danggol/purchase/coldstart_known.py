@@ -9,7 +9,6 @@ what came before. Customers who had no past then teach the weights of those who 
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -24,7 +23,16 @@ from pydantic import Field
 
 from danggol.encoders.features import FeatureSpace
 from danggol.errors import DanggolError, DataError
-from danggol.purchase.artefact import CONFIG, FORMAT, locate, publish, read_config
+from danggol.purchase.artefact import (
+    CONFIG,
+    FORMAT,
+    locate,
+    publish,
+    read_config,
+    read_tables,
+    table_files,
+    weights_of,
+)
 from danggol.purchase.baselines import gram
 from danggol.purchase.coldstart import ColdSettings, codes_of, need
 from danggol.purchase.coldstart_blend import fit_weights
@@ -214,13 +222,8 @@ class KnownItemModel:
             "weights": self.weights,
             "stranger_weights": self.stranger_weights,
         }
-        files: dict[str, str | bytes] = {CONFIG: json.dumps(config)}
-        for name, table in zip(_TABLES, (self._rows, self._items, self._people), strict=True):
-            if table is not None:
-                held = io.BytesIO()
-                table.write_parquet(held)
-                files[f"{name}.parquet"] = held.getvalue()
-        publish(folder, files)
+        tables = dict(zip(_TABLES, (self._rows, self._items, self._people), strict=True))
+        publish(folder, {CONFIG: json.dumps(config), **table_files(tables)})
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -229,14 +232,12 @@ class KnownItemModel:
         config = read_config(source, _KIND)
         try:
             model = cls(KnownSettings.of(config["settings"]))
-            rows, items = (pl.read_parquet(source / f"{name}.parquet") for name in _TABLES[:2])
-            people = source / f"{_TABLES[2]}.parquet"
+            rows, items, people = read_tables(source, *_TABLES)
+            if rows is None or items is None:
+                raise DataError("a table is missing")
             until = datetime.fromisoformat(config["until"])
-            model._take(rows, items, pl.read_parquet(people) if people.exists() else None, until)
-            model.weights, model.stranger_weights = (
-                {str(name): float(weight) for name, weight in dict(config[one]).items()}
-                for one in ("weights", "stranger_weights")
-            )
+            model._take(rows, items, people, until)
+            model.weights, model.stranger_weights = (weights_of(config, one) for one in ("weights", "stranger_weights"))
             model._found, model._met = model._scores(rows, until)
         except (DanggolError, pl.exceptions.PolarsError, KeyError, TypeError, ValueError, OSError) as error:
             raise DataError(f"the model in {folder} is damaged ({str(error)[:80]}); train it again") from error
