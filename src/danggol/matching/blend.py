@@ -10,12 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from danggol.matching.index import Floats, Ints, Neighbours
-
-Bools = NDArray[np.bool_]
+from danggol.matching.index import Bools, Floats, Ints, Neighbours
 
 
 def unit(rows: Floats) -> Floats:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from danggol.errors import DataError, UsageError
+from danggol.matching.matches import shopee_form
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -50,11 +51,10 @@ def _text(path: Path) -> str:
 def write_shopee(shop: Shop, path: Path) -> int:
     """Write ``product_matches`` as posting_id,matches (ids with a space between, itself first); how many listings."""
     shop.require("product_matches")
-    matches = shop.read("product_matches", ["product_id", "other_id", "rank"]).sort("product_id", "rank")
-    rows = matches.group_by("product_id", maintain_order=True).agg(pl.col("other_id").str.join(" "))
+    rows = shopee_form(shop.read("product_matches", ["product_id", "other_id", "rank"]))
     part = path.with_name(f"{path.name}.part")
     try:
-        rows.rename({"product_id": "posting_id", "other_id": "matches"}).write_csv(part)
+        rows.write_csv(part)
         part.replace(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror or 'no such folder'})") from error

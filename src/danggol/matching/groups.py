@@ -13,13 +13,10 @@ import heapq
 from collections.abc import Mapping, Sequence, Set
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from danggol.matching.index import Floats, Ints
-
-Bools = NDArray[np.bool_]
+from danggol.matching.index import Bools, Floats, Ints
 
 
 def partition(size: int, left: Ints, right: Ints, probability: Floats, threshold: float) -> Ints:

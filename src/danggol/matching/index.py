@@ -19,6 +19,7 @@ from danggol.matching.cells import Cells, ordered
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
+Bools = NDArray[np.bool_]
 EXACT = 40_000
 """Dense vectors up to which every pair is looked at."""
 _CHUNK = 1_000

@@ -22,10 +22,10 @@ from danggol.matching.index import (
     sparse_neighbours,
 )
 from danggol.matching.listings import Listings
-from danggol.matching.pairs import HASH_BITS, Evidence, describe
+from danggol.matching.pairs import Evidence, candidates, describe
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.texts import TextView
-from danggol.matching.twins import beside, joined, stands
+from danggol.matching.twins import joined, stands
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def extend(
     stand = stands(listings, text)
     found = _searched(new, more, listings, text, settings.neighbours, stand)
     near = {name: joined(one, found[name], stand) for name, one in evidence.near.items()}
-    left, right = _new_pairs(near, size, settings.candidates, stand)
+    left, right = candidates(near, settings.candidates, stand, since=size)
     fresh = describe(listings, text, near, left, right)
     said = look(fresh.values, fresh.names)
     touched = np.zeros(len(listings), np.bool_)
@@ -94,23 +94,3 @@ def _searched(
     return {
         name: Neighbours(np.where(one.place >= 0, rows[one.place], -1), one.similarity) for name, one in found.items()
     }
-
-
-def _new_pairs(near: dict[str, Neighbours], size: int, first: int, stand: Ints) -> tuple[Ints, Ints]:
-    """Pairs with a new listing, the left row below the right."""
-    total = len(stand)
-    alike = np.stack(beside(stand, first))
-    alike = alike[:, alike[1] >= size]
-    codes = [alike[0] * total + alike[1]]
-    own = (stand == np.arange(total))[:, None]
-    for name, one in near.items():
-        place = one.place[:, : first + 1]
-        there = (place >= size) | ((place >= 0) & (np.arange(total)[:, None] >= size))
-        there &= own
-        if name == "hash":
-            there &= one.similarity[:, : first + 1] >= 1 - HASH_BITS / 64
-        who = np.nonzero(there)[0]
-        other = place[there]
-        codes.append((np.minimum(who, other) * total + np.maximum(who, other))[who != other])
-    pair = np.unique(np.concatenate(codes))
-    return pair // total, pair % total

@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from danggol.matching.groups import Bools, group_ids, members
-from danggol.matching.index import Floats, Ints
+from danggol.matching.groups import group_ids, members
+from danggol.matching.index import Bools, Floats, Ints
 from danggol.matching.pairs import Evidence
 from danggol.matching.rules import strongest
 from danggol.matching.thresholds import passing, ranks
@@ -50,9 +50,14 @@ class Matches:
         return pl.DataFrame({"product_id": self.ids, "group_id": pl.Series(self.group, dtype=pl.String)})
 
     def shopee(self) -> pl.DataFrame:
-        """The contest's form: posting_id, matches (ids with a space between, itself first)."""
-        frame = self.frame().group_by("product_id", maintain_order=True).agg(pl.col("other_id").str.join(" "))
-        return frame.rename({"product_id": "posting_id", "other_id": "matches"})
+        """The contest's form; see :func:`shopee_form`."""
+        return shopee_form(self.frame())
+
+
+def shopee_form(matches: pl.DataFrame) -> pl.DataFrame:
+    """posting_id, matches (ids with a space between, itself first) of rows product_id, other_id, rank."""
+    found = matches.sort("product_id", "rank").group_by("product_id", maintain_order=True)
+    return found.agg(pl.col("other_id").str.join(" ")).rename({"product_id": "posting_id", "other_id": "matches"})
 
 
 @dataclass(frozen=True)

@@ -111,18 +111,21 @@ def _near(listings: Listings, text: TextView, k: int) -> dict[str, Neighbours]:
     return found
 
 
-def candidates(found: Mapping[str, Neighbours], first: int, stand: Ints) -> tuple[Ints, Ints]:
+def candidates(found: Mapping[str, Neighbours], first: int, stand: Ints, since: int = 0) -> tuple[Ints, Ints]:
     """Pairs (left below right), each once, where one is among the ``first`` of the other by any evidence.
 
-    Listings that another one stands for are paired with that one, and with as many of their like.
+    Listings that another one stands for are paired with that one, and with as many of their like. Only pairs with a
+    listing from the row ``since`` on are told.
     """
     size = len(stand)
-    alike = beside(stand, first)
+    fresh = np.arange(size) >= since
+    alike = np.stack(beside(stand, first))
+    alike = alike[:, fresh[alike[1]]]
     codes = [alike[0] * size + alike[1]]
     own = (stand == np.arange(size))[:, None]
     for name, one in found.items():
         place = one.place[:, : first + 1]
-        there = (place >= 0) & own
+        there = (place >= 0) & own & (fresh[:, None] | (place >= since))
         if name == "hash":
             there &= one.similarity[:, : first + 1] >= 1 - HASH_BITS / 64
         who = np.nonzero(there)[0]

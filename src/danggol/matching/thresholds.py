@@ -13,9 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from danggol.matching.index import Floats, Ints
-
-Bools = NDArray[np.bool_]
+from danggol.matching.index import Bools, Floats, Ints
 
 
 def passing(who: Ints, similarity: Floats, threshold: float, loose: float, largest: int = 50) -> Bools:
