@@ -82,7 +82,7 @@ def measured(path: Path, market: str, seed: int, scale: float) -> dict[str, Any]
 
 def by_one_evidence(shop: Shop, code: np.ndarray) -> dict[str, tuple[np.ndarray, float]]:
     """Row F1 (listings,) and pair F1 of simple rules, thresholds the best for row F1 on these rows."""
-    evidence = gather(read_listings(shop)[0], MatchingSettings())
+    evidence = gather(read_listings(shop).listings, MatchingSettings())
     pairs, none = evidence.pairs, np.zeros(0, np.int64)
     found = {"self-only": (row_f1(none, none, code), 0.0)}
     for name in ("words", "hash"):

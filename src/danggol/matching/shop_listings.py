@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from danggol.encoders.pictures import read
-from danggol.errors import DataError
 from danggol.matching.details import placeholders, trusted
-from danggol.matching.hashes import picture_hash
+from danggol.matching.index import Hashes
 from danggol.matching.listings import Listings
-from danggol.matching.looks import SIDE, Pixels, picture_pixels
+from danggol.matching.looks import Pixels
+from danggol.matching.shop_pictures import picture_rows
 from danggol.matching.titles import cleaned
-from danggol.progress import track
+from danggol.shop.pictures import first_pictures, picture_file
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
 
 
-def read_listings(shop: Shop) -> tuple[Listings, datetime]:
-    """All listings, and the latest time that went in (now, where the tables hold none).
+@dataclass(frozen=True)
+class ShopListings:
+    """All listings of a shop, and what is to be said of them."""
+
+    listings: Listings
+    pictured: int
+    """listings with a picture by the tables, whether or not it can be read"""
+    as_of: datetime
+    """the latest time that went in; now, where the tables hold none"""
+
+
+def read_listings(shop: Shop) -> ShopListings:
+    """All listings of a shop by id.
 
     DataError: there are no products. A picture on the web, or one that cannot be read, gives no hash.
     """
@@ -31,48 +41,28 @@ def read_listings(shop: Shop) -> tuple[Listings, datetime]:
     products = shop.read("products", ["product_id", "title", "brand", "category", "attributes", "listed_at"])
     prices, latest = _prices(shop)
     products = products.join(prices, on="product_id", how="left").sort("product_id")
-    hashes, pixels = _pictures(shop, products["product_id"].to_list())
+    hashes, pixels, pictured = _pictures(shop, products["product_id"].to_list())
     titles = cleaned(products["title"].to_list())
     if pixels is not None:
         for row in np.flatnonzero(placeholders(titles, pixels)).tolist():
-            hashes[row], pixels[row] = None, 0
+            hashes[row], pixels[row] = 0, 0
     details = trusted(_details(products), titles, pixels)
-    products = products.with_columns(pl.Series("image_phash", hashes, dtype=pl.String))
+    products = products.with_columns(image_phash=pl.Series([f"{one:016x}" for one in hashes.tolist()], dtype=pl.String))
     now = datetime.now(UTC)
     times = [time for time in (products["listed_at"].max(), latest) if isinstance(time, datetime)]
-    return Listings.from_frame(products, details=details, pictures=pixels), min(max(times, default=now), now)
+    listings = Listings.from_frame(products, details=details, pictures=pixels)
+    return ShopListings(listings, pictured, min(max(times, default=now), now))
 
 
-def _pictures(shop: Shop, ids: list[str]) -> tuple[list[str | None], Pixels | None]:
-    """Hash and pixels (listings, 32, 32, 3) of each listing's first picture that is not a review's.
+def _pictures(shop: Shop, ids: list[str]) -> tuple[Hashes, Pixels | None, int]:
+    """Hash and pixels of the picture that shows each listing, zeros where there is none; and how many have one.
 
-    None and zeros where there is none; no pixels at all where not one picture can be read.
+    No pixels at all where not one picture can be read.
     """
-    hashes: list[str | None] = [None] * len(ids)
-    if not shop.has("product_images"):
-        return hashes, None
-    images = shop.read("product_images", ["product_id", "image", "position", "role"])
-    first = (
-        images.filter(pl.col("role").fill_null("thumbnail") != "review")
-        .sort("product_id", "position", "image", nulls_last=True)
-        .unique("product_id", keep="first", maintain_order=True)
-    )
-    row = {name: place for place, name in enumerate(ids)}
-    pixels = np.zeros((len(ids), SIDE, SIDE, 3), np.uint8)
-    for name, image in track(first.select("product_id", "image").rows(), "pictures"):
-        picture = read(_path(shop, image), draft=(4 * SIDE, 4 * SIDE))
-        if picture is not None and name in row:
-            hashes[row[name]], pixels[row[name]] = picture_hash(picture), picture_pixels(picture)
-    return hashes, pixels if pixels.any() else None
-
-
-def _path(shop: Shop, name: str | None) -> Path | None:
-    if name is None or "://" in name:
-        return None
-    try:
-        return shop.resolve(name)
-    except DataError:
-        return None
+    shown, local = (dict(first_pictures(shop, one).rows()) for one in (False, True))
+    files = [picture_file(shop, local.get(name)) for name in ids]
+    hashes, pixels = picture_rows(files, shop.path / "cache")
+    return hashes, pixels if pixels.any() else None, sum(name in shown for name in ids)
 
 
 def _details(products: pl.DataFrame) -> dict[str, list[str | None]]:

@@ -50,7 +50,8 @@ def spam(shop: Shop) -> dict[str, Any]:
     """
     began = perf_counter()
     shop.require("product_groups")
-    listings, as_of = read_listings(shop)
+    held = read_listings(shop)
+    listings, as_of = held.listings, held.as_of
     frame = shop.read("products", ["product_id", "title", "brand", "category", "seller_id", "listed_at"])
     groups = shop.read("product_groups", ["product_id", "group_id"])
     frame = frame.join(groups, on="product_id", how="left").sort("product_id")

@@ -45,7 +45,8 @@ def match(
     began = time.perf_counter()
     if model is not None and (settings is not None or labels is not None):
         raise UsageError("a model bears its own settings and labels; give it alone")
-    listings, as_of = read_listings(shop)
+    held = read_listings(shop)
+    listings, as_of = held.listings, held.as_of
     told: dict[str, Any] = {}
     if labels is None:
         matcher = _matcher(shop, model, settings, seed)
@@ -65,7 +66,7 @@ def match(
         "product_matches": matches,
         "groups": len(set(found.group)),
         "by": matcher.means,
-        "pictures": {"read": int((listings.hashes != 0).sum()), "of": _pictured(shop)},
+        "pictures": {"read": int((listings.hashes != 0).sum()), "of": held.pictured},
         "saved_model_unused": model is None and labels is None and settings is not None and there(shop.path / _MODEL),
         **told,
         "as_of": as_of.isoformat(),
@@ -79,7 +80,7 @@ def why(
 ) -> dict[str, Any]:
     """What speaks for and against two listings being one product; see :func:`danggol.matching.reasons.why`."""
     matcher = _matcher(shop, model, None, seed)
-    state: Matched = matcher.match(read_listings(shop)[0])
+    state: Matched = matcher.match(read_listings(shop).listings)
     return reasons(matcher, state, first, second)
 
 
@@ -91,11 +92,6 @@ def _matcher(shop: Shop, model: str | Path | Matcher | None, settings: MatchingS
         return Matcher.load(model)
     saved = shop.path / _MODEL
     return Matcher.load(saved) if settings is None and there(saved) else Matcher(_with_seed(settings, seed))
-
-
-def _pictured(shop: Shop) -> int:
-    """How many listings have a picture by the tables."""
-    return shop.read("product_images", ["product_id"])["product_id"].n_unique() if shop.has("product_images") else 0
 
 
 def _known(listings: Listings, labels: Mapping[str, Any]) -> Ints:

@@ -1,4 +1,4 @@
-"""Whether the pictures that tables name are there, stay inside the shop, and can be opened safely."""
+"""The pictures that tables name: which one shows a listing, and whether they can be opened safely."""
 
 from __future__ import annotations
 
@@ -8,17 +8,50 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import polars as pl
 from PIL import Image
 
 from danggol.errors import DataError
 from danggol.progress import stage
 from danggol.shop.run import inside
 
+if TYPE_CHECKING:
+    from danggol.shop.shop import Shop
+
 _FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "BMP", "TIFF", "AVIF", "ICO", "JPEG2000")
 _VIDEO = frozenset((".mp4", ".mov", ".m4v", ".webm", ".mkv", ".avi", ".mpg", ".mpeg", ".3gp", ".ts"))
 _MOST_PIXELS = 89_478_485
 """What Pillow itself warns at."""
+
+
+def first_pictures(shop: Shop, local: bool = False) -> pl.DataFrame:
+    """product_id and image of the picture that shows each listing: its first thumbnail, else its first picture that is
+    not a reviewer's; pictures on the web are passed over where they must be ``local``. In order of product_id; listings
+    without a picture have no row."""
+    if not shop.has("product_images"):
+        return pl.DataFrame(schema={"product_id": pl.String, "image": pl.String})
+    images = shop.read("product_images", ["product_id", "image", "position", "role"])
+    if local:
+        images = images.filter(~pl.col("image").str.contains("^https?://"))
+    place = pl.when(role="thumbnail").then(0).when(pl.col("role").is_null()).then(1).otherwise(2)
+    return (
+        images.filter(pl.col("role").fill_null("") != "review")
+        .sort("product_id", place, pl.col("position").fill_null(0), "image")
+        .unique("product_id", keep="first", maintain_order=True)
+        .select("product_id", "image")
+    )
+
+
+def picture_file(shop: Shop, image: str | None) -> Path | None:
+    """The file of a picture that a table names; None where it lies on the web or outside the shop."""
+    if image is None or is_url(image):
+        return None
+    try:
+        return shop.resolve(image)
+    except DataError:
+        return None
 
 
 def is_url(name: str) -> bool:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from danggol.encoders.pictures import Picture
 from danggol.errors import DataError, UsageError
+from danggol.shop.pictures import first_pictures, picture_file
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -50,15 +51,11 @@ class Items:
 
     @classmethod
     def from_shop(cls, shop: Shop) -> Self:
-        """All listings of a shop in order of their id, each with its first picture that is a file of the shop."""
+        """All listings of a shop in order of their id, each with the picture that shows it, of those that are files."""
         table = shop.read("products", ["product_id", "title"]).sort("product_id")
-        if not shop.has("product_images"):
-            return cls.of(table)
-        images = shop.read("product_images").filter(~pl.col("image").str.contains("://"))
-        order = [name for name in ("position", "image") if name in images.columns]
-        first = images.sort(order, nulls_last=True).group_by("product_id", maintain_order=True).first()
-        table = table.join(first.select("product_id", "image"), on="product_id", how="left", maintain_order="left")
-        paths = [None if one is None else str(shop.resolve(one)) for one in table["image"].to_list()]
+        table = table.join(first_pictures(shop, local=True), on="product_id", how="left", maintain_order="left")
+        files = [picture_file(shop, one) for one in table["image"].to_list()]
+        paths = [None if one is None else str(one) for one in files]
         return cls.of(table.with_columns(image=pl.Series(paths, dtype=pl.String)))
 
     def rows(self, chosen: Sequence[int] | Rows) -> Items:

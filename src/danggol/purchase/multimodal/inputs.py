@@ -19,6 +19,7 @@ from danggol.purchase.multimodal.fusion import Batch, Shape
 from danggol.purchase.multimodal.kinds import Kinds
 from danggol.purchase.multimodal.showings import BEHAVIOUR, CUSTOMER, OFFER, Showings, showings
 from danggol.purchase.samples import DAY, END, query
+from danggol.shop.pictures import first_pictures
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -196,11 +197,9 @@ def _countries_coded(seen: Showings, countries: list[str]) -> Showings:
 def _pictures(shop: Shop, seen: Showings) -> tuple[NDArray[np.float32], Ints, list[Path]]:
     """Regions of the pictures shown, the listing's first picture where the log does not say which; and their files."""
     patches = Patches()
-    first = shop.sql(query("images")) if shop.has("product_images") else None
     rows = seen.frame.select("product_id", path="image_shown")
-    if first is not None:
-        rows = rows.join(first, on="product_id", how="left", maintain_order="left")
-        rows = rows.select(path=pl.coalesce("path", "image"))
+    rows = rows.join(first_pictures(shop), on="product_id", how="left", maintain_order="left")
+    rows = rows.select(path=pl.coalesce("path", "image"))
     paths = rows["path"].drop_nulls().unique().sort()
     local = [path for path in paths.to_list() if "://" not in path]
     files = [shop.resolve(path) for path in local]
