@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from tests.matching.made import market, rows_of
@@ -79,6 +81,28 @@ def test_joining_gives_the_groups_of_all_at_once(learnt, known):
         matcher.join(state, listings.take(np.flatnonzero(~new)))
 
 
+def test_a_part_of_the_labels_teaches_among_all_listings():
+    listings, groups = market(products=150, seed=3)
+    known = {name: group for name, group in groups.items() if group < 60}
+    matcher = Matcher(rounds=30, trials=5).fit(listings, known)
+    assert matcher.figures["row_f1"] > 0.9
+    found = matcher.predict(listings)
+    code = rows_of(listings, groups)
+    left, right = found.left, found.right
+    other = code >= 60
+    assert row_f1(left, right, code)[other].mean() > 0.9
+
+
+def test_a_model_bears_pictures_and_details_that_it_did_not_learn_from(learnt):
+    listings, _ = market(seed=5)
+    told = replace(
+        listings,
+        details={"brand": [f"b{row % 7}" for row in range(len(listings))]},
+        pictures=np.random.default_rng(0).integers(0, 255, (len(listings), 32, 32, 3), np.uint8),
+    )
+    assert len(learnt.predict(told).group) == len(listings)
+
+
 def test_a_saved_model_says_the_same(learnt, tmp_path):
     listings, _ = market(seed=11)
     loaded = Matcher.load(learnt.save(tmp_path / "model"))
@@ -104,9 +128,9 @@ def test_empty_one_and_twins(learnt):
 
 def test_mistakes_are_said():
     listings, groups = market(products=5)
-    with pytest.raises(DataError, match="fewer than 20"):
+    with pytest.raises(DataError, match=r"^5 label groups .* 20 are needed"):
         Matcher().fit(listings, groups)
-    with pytest.raises(DataError, match="no label group"):
+    with pytest.raises(DataError, match=r"^0 label groups"):
         Matcher().fit(listings, {})
     with pytest.raises(DataError, match="there twice"):
         Listings.of(["a", "a"])

@@ -22,7 +22,7 @@ from danggol.matching.index import (
     sparse_neighbours,
 )
 from danggol.matching.listings import Listings
-from danggol.matching.pairs import Evidence, candidates, describe
+from danggol.matching.pairs import Evidence, Pairs, candidates, describe
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.texts import TextView
 from danggol.matching.twins import joined, stands
@@ -44,7 +44,7 @@ def extend(
     first: Floats,
     new: Listings,
     settings: MatchingSettings,
-    look: Callable[[Floats, list[str]], Floats],
+    look: Callable[[Pairs], Floats],
     chance: float,
 ) -> Grown:
     """Add new listings, their pairs, and what the first ``look`` says of them; ``first`` (pairs,) is what it said.
@@ -60,15 +60,15 @@ def extend(
     near = {name: joined(one, found[name], stand) for name, one in evidence.near.items()}
     left, right = candidates(near, settings.candidates, stand, since=size)
     fresh = describe(listings, text, near, left, right)
-    said = look(fresh.values, fresh.names)
+    said = look(fresh)
     touched = np.zeros(len(listings), np.bool_)
     touched[left[said >= chance]] = True
     touched[size:] = True
     again = np.flatnonzero(touched[evidence.pairs.left] | touched[evidence.pairs.right])
-    values = describe(listings, text, near, evidence.pairs.left[again], evidence.pairs.right[again]).values
-    pairs = evidence.pairs.extended(again, values, fresh)
+    told = describe(listings, text, near, evidence.pairs.left[again], evidence.pairs.right[again])
+    pairs = evidence.pairs.extended(again, told.values, fresh)
     said = np.concatenate([first, said])
-    said[again] = look(values, fresh.names)
+    said[again] = look(told)
     opened = np.concatenate([again, np.arange(len(first), len(said))])
     grown = Evidence(listings, evidence.encoder, text, near, pairs, stand)
     return Grown(grown, said, opened)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from danggol.artefact import locate
 from danggol.errors import DataError, UsageError
@@ -18,7 +21,7 @@ from danggol.matching.joining import extend
 from danggol.matching.listings import Listings
 from danggol.matching.matches import Limits, Matches, answer, chosen, chosen_again
 from danggol.matching.pair_model import PairModel
-from danggol.matching.pairs import Evidence, gather
+from danggol.matching.pairs import OPTIONAL, Evidence, Pairs, gather
 from danggol.matching.rules import RULE_THRESHOLD, agreement
 from danggol.matching.saved import read_model, write_model
 from danggol.matching.settings import MatchingSettings
@@ -69,20 +72,22 @@ class Matcher:
         self.figures: dict[str, float] = {}
 
     def fit(self, listings: Listings, groups: Mapping[str, Any]) -> Self:
-        """Learn from listings whose label group is known, by id; DataError where one is missing or there are few."""
+        """Learn from listings whose label group is known, by id; DataError where few are.
+
+        Those without a group are what the others are found among, as they are when all are matched: among ten thousand
+        listings the nearest one says something else than among the few hundred that have a label.
+        """
         groups = {str(name): group for name, group in groups.items()}
         code = _coded(listings, groups)
         if self.settings.preset == "shopee-winner":
             learnt = ArcFaceSettings(seed=self.settings.seed)
-            self.winner = ShopeeWinner(learnt, self.settings.neighbours, self.settings.trials).fit(listings, groups)
+            known = listings.take(np.flatnonzero(code >= 0))
+            self.winner = ShopeeWinner(learnt, self.settings.neighbours, self.settings.trials).fit(known, groups)
             return self
         side = np.random.default_rng(self.settings.seed).permutation(int(code.max()) + 1) % 2
-        halves = [np.flatnonzero(side[code] == half) for half in (0, 1)]
+        halves = [np.flatnonzero((code < 0) | (side[code] == half)) for half in (0, 1)]
         found = [gather(listings.take(rows), self.settings) for rows in halves]
-        labels = [
-            (code[rows][one.pairs.left] == code[rows][one.pairs.right]).astype(np.float64)
-            for rows, one in zip(halves, found, strict=True)
-        ]
+        labels = [_labels(code[rows], one.pairs) for rows, one in zip(halves, found, strict=True)]
         sizes = [len(rows) for rows in halves]
         self.model, honest = PairModel.fit([one.pairs for one in found], labels, sizes, self.settings)
         self.names = found[0].pairs.names
@@ -110,8 +115,9 @@ class Matcher:
     def decide(self, evidence: Evidence, former: Mapping[str, str] | None = None) -> Matched:
         """As :meth:`match`, of listings whose pairs are described already."""
         pairs, size = evidence.pairs, len(evidence.listings)
-        first = self._look_at(pairs.values, pairs.names)
-        value = first if self.model is None or not len(first) else self.model.second_look(pairs, first, size)
+        value = first = self._look_at(pairs)
+        if self.model is not None and len(first):
+            value = self.model.second_look(pairs.told_as(self.names), first, size)
         sure = between(evidence.stand, pairs.left, pairs.right, value)
         group = partition(size, pairs.left, pairs.right, sure, self.limits.group)[evidence.stand]
         matches = chosen(evidence, value, self.limits, group, former or {}, self._by)
@@ -130,7 +136,8 @@ class Matcher:
         evidence, first = grown.evidence, grown.first
         value = np.concatenate([state.value, first[len(state.value) :]])
         if self.model is not None:
-            value[grown.open] = self.model.second_look(evidence.pairs, first, len(evidence.listings), grown.open)
+            pairs = evidence.pairs.told_as(self.names)
+            value[grown.open] = self.model.second_look(pairs, first, len(evidence.listings), grown.open)
         else:
             value[grown.open] = first[grown.open]
         pairs, size = evidence.pairs, len(evidence.listings)
@@ -166,6 +173,13 @@ class Matcher:
         return found
 
     @property
+    def key(self) -> str:
+        """The same for two matchers that say the same of the same listings."""
+        trees = () if self.model is None else (*self.model.first, *self.model.second)
+        told = [self.settings.model_dump(), self.names, asdict(self.limits), [one.model_to_string() for one in trees]]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    @property
     def means(self) -> str:
         """What listings are matched by: the rules, the pair model, or shopee-winner."""
         if self.settings.preset == "shopee-winner":
@@ -182,14 +196,17 @@ class Matcher:
         """What matches, where it is always the same."""
         return "pair_model" if self.model else ""
 
-    def _look_at(self, values: Floats, names: list[str]) -> Floats:
-        """What the first look says of described pairs, or how far their evidence agrees."""
+    def _look_at(self, pairs: Pairs) -> Floats:
+        """What the first look says of described pairs, or how far their evidence agrees.
+
+        Details and pictures that the model did not learn from are not looked at; DataError: other vectors.
+        """
         if self.model is None:
-            return agreement(values, names)
-        if names != self.names:
-            odd = sorted(set(names) ^ set(self.names))
+            return agreement(pairs.values, pairs.names)
+        odd = sorted((set(pairs.names) ^ set(self.names)) - OPTIONAL)
+        if odd:
             raise DataError(f"the listings have other evidence than the model learnt from ({', '.join(odd)[:80]})")
-        return self.model.look(values)
+        return self.model.look(pairs.told_as(self.names).values)
 
     def _tune(self, found: list[Evidence], honest: list[Floats], codes: list[Ints]) -> None:
         """The limits with the best mean row F1 on probabilities of what was not learnt from: first the groups'."""
@@ -210,7 +227,7 @@ class Matcher:
             scores = []
             for one, value, group, code in zip(found, honest, groups, codes, strict=True):
                 left, right, _ = answer(one.pairs.left, one.pairs.right, value, group, limits)
-                scores.append(row_f1(left, right, code))
+                scores.append(_known_f1(left, right, code))
             return float(np.concatenate(scores).mean())
 
         tried = {limit: grouped(limit) for limit in _GROUP_LIMITS}
@@ -227,12 +244,30 @@ class Matcher:
 
 
 def _coded(listings: Listings, groups: Mapping[str, Any]) -> Ints:
-    """The number (listings,) of each listing's label group."""
-    missing = [name for name in listings.ids.tolist() if groups.get(name) is None]
-    if missing:
-        raise DataError(f"the listing {missing[0]!r} has no label group ({len(missing)} have none); leave them out")
-    names = [str(groups[name]) for name in listings.ids.tolist()]
-    code = np.unique(names, return_inverse=True)[1].astype(np.int64)
-    if not len(code) or (np.bincount(code) > 1).sum() < _FEWEST:
-        raise DataError(f"fewer than {_FEWEST} label groups have two listings; give more, or match without fit")
+    """The number (listings,) of each listing's label group, -1 where it has none."""
+    told = [groups.get(name) for name in listings.ids.tolist()]
+    known = np.array([group is not None for group in told], np.bool_)
+    names = [str(group) for group in told if group is not None]
+    code = np.full(len(told), -1, np.int64)
+    code[known] = np.unique(names, return_inverse=True)[1]
+    several = int((np.bincount(code[known]) > 1).sum())
+    if several < _FEWEST:
+        raise DataError(
+            f"{several} label groups have two listings or more, and {_FEWEST} are needed to learn from; label more, or "
+            "match without labels"
+        )
     return code
+
+
+def _labels(code: Ints, pairs: Pairs) -> NDArray[np.float64]:
+    """1 or 0 (pairs,): one label group or two; nan where either listing has none."""
+    left, right = code[pairs.left], code[pairs.right]
+    return np.where((left >= 0) & (right >= 0), left == right, np.nan)
+
+
+def _known_f1(left: Ints, right: Ints, code: Ints) -> NDArray[np.float64]:
+    """F1 of each listing that has a label group, among those that have one."""
+    known = code >= 0
+    place = np.cumsum(known) - 1
+    both = known[left] & known[right]
+    return row_f1(place[left[both]], place[right[both]], code[known])

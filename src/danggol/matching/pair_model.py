@@ -39,7 +39,7 @@ class PairModel:
     ) -> tuple[Self, list[Floats]]:
         """Learn from two parts, ``sizes`` listings each; also the honest probabilities (pairs,) of each part.
 
-        ``labels`` (pairs,) of 0 and 1. DataError: no pair is the same product, or all are.
+        ``labels`` (pairs,) of 0 and 1, nan where it is not known. DataError: no pair is the same product, or all are.
         """
         values, names = [part.values for part in parts], parts[0].names
         first = _each(values, labels, names, settings)
@@ -80,8 +80,11 @@ def _mean(models: Sequence[lgb.Booster], values: Floats) -> Floats:
 
 
 def _trained(values: Floats, label: Labels, names: Sequence[str], settings: MatchingSettings) -> lgb.Booster:
+    known = ~np.isnan(label)
+    if not known.all():
+        values, label = values[known], label[known]
     if not 0 < label.sum() < len(label):
-        raise DataError("the labelled groups give no pairs to tell apart; give more groups, or match without fit")
+        raise DataError("the labelled groups give no pairs to tell apart; label more, or match without labels")
     return lgb.train(
         _parameters(settings), lgb.Dataset(values, label, feature_name=list(names)), num_boost_round=settings.rounds
     )

@@ -7,7 +7,7 @@ similarity means here: .6 to the only listing like this one is more than .6 to o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -34,6 +34,8 @@ _DENSE = 0.5
 """Similarity from which a neighbour counts as near."""
 _CHUNK = 200_000
 _APART = ("mass", "volume", "count", "length", "memory")
+OPTIONAL = frozenset(("details_same", "details_against", "looks", "surprise"))
+"""Features of what only some shops tell: details and pictures."""
 HASH_BITS = 14
 """Bits up to which hashes make a candidate pair."""
 _NEAR_BITS = 6
@@ -51,6 +53,16 @@ class Pairs:
     """(pairs, features), nan where not known"""
     names: list[str] = field(default_factory=list)
     """(features,)"""
+
+    def told_as(self, names: Sequence[str]) -> Pairs:
+        """The same pairs with the features of these names, nan for one that is not told here."""
+        if list(names) == self.names:
+            return self
+        values = np.full((len(self.left), len(names)), np.nan, np.float32)
+        for column, name in enumerate(names):
+            if name in self.names:
+                values[:, column] = self.values[:, self.names.index(name)]
+        return Pairs(self.left, self.right, values, list(names))
 
     def extended(self, again: Ints, values: Floats, more: Pairs) -> Pairs:
         """These pairs, the ``values`` of those ``again`` (pairs,) being others now, and further ones."""
