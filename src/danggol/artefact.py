@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from danggol.errors import DataError, UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
 
 FORMAT = 1
 CONFIG = "config.json"
@@ -113,6 +117,25 @@ def read_bytes(folder: Path, name: str) -> bytes:
         return (folder / name).read_bytes()
     except OSError as error:
         raise DataError(f"the model's file {folder / name} cannot be read: {error}; train the model again") from error
+
+
+def table_files(tables: Mapping[str, pl.DataFrame | None]) -> dict[str, bytes]:
+    """Tables that a model was made of, as NAME.parquet; those that are None are left out."""
+    files = {}
+    for name, table in tables.items():
+        if table is not None:
+            held = io.BytesIO()
+            table.write_parquet(held)
+            files[f"{name}.parquet"] = held.getvalue()
+    return files
+
+
+def read_tables(folder: Path, *names: str) -> list[pl.DataFrame | None]:
+    """The tables that :func:`table_files` wrote; None where one is not there."""
+    import polars as pl
+
+    paths = [folder / f"{name}.parquet" for name in names]
+    return [pl.read_parquet(path) if path.exists() else None for path in paths]
 
 
 def _beside(target: Path, word: str) -> Path:

@@ -234,7 +234,16 @@ def match(
     model: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A saved matcher; the shop's own, else rules, if not said.")
     ] = None,
-    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Also write posting_id,matches as CSV.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Match a file's listings against the shop, which stays as it is."),
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Also write CSV: posting_id,matches; of --file, each match.")
+    ] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Match all again, not only what is new since the last run.")
+    ] = False,
     settings: SettingsFile = None,
     set_: Set = None,
     seed: Seed = 0,
@@ -242,7 +251,14 @@ def match(
     """Find the listings that are the same product, from titles and pictures; write matches and groups."""
     from danggol import verbs
 
-    return verbs.match(shop, labels=labels, model=model, to=to, settings=settings, pairs=set_ or [], seed=seed)
+    if file is not None:
+        if labels or settings or set_ or anew:
+            raise UsageError(
+                "--file uses the shop's matcher as it is; leave --labels, --settings, --set and --anew out"
+            )
+        return verbs.match_file(shop, file, model=model, to=to, seed=seed)
+    pairs = set_ or []
+    return verbs.match(shop, labels=labels, model=model, to=to, settings=settings, pairs=pairs, seed=seed, anew=anew)
 
 
 @verb(app, "why", "danggol why P000002 P000484 my-shop")

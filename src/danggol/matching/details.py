@@ -44,7 +44,7 @@ def trusted(details: Details, titles: Sequence[str], pictures: Pixels | None) ->
     ``pictures`` (n, 32, 32, 3), zeros where there is none. Brand and category are judged first; listings with the very
     same picture that agree on both are one product without doubt as well.
     """
-    told = {name: [_plain(value) for value in values] for name, values in details.items()}
+    told = {name: [plain(value) for value in values] for name, values in details.items()}
     told = {name: values for name, values in told.items() if len(set(values)) > 1}
     left, right = _same_picture(pictures)
     sure = _words_shared(titles, left, right)
@@ -127,7 +127,7 @@ def _words_shared(titles: Sequence[str], left: Ints, right: Ints) -> NDArray[np.
     return np.array([len(one & two) >= _SHARED * len(one | two) > 0 for one, two in words], np.bool_)
 
 
-def _plain(value: str | None) -> str | None:
+def plain(value: str | None) -> str | None:
     """A value as it is compared: NFKC, lower case, one space between words; None where it says nothing."""
     text = " ".join(unicodedata.normalize("NFKC", value or "").lower().split())
     return text or None

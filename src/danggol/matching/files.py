@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,28 +14,47 @@ from danggol.matching.matches import shopee_form
 if TYPE_CHECKING:
     from danggol.shop import Shop
 
-_IDS, _GROUPS = ("product_id", "posting_id"), ("group", "label_group", "group_id")
+IDS = ("product_id", "posting_id")
+"""What a listing's id is called."""
+_GROUPS = ("group", "label_group", "group_id")
 
 
 def read_labels(path: Path) -> dict[str, str]:
-    """The known group of each listing from a CSV of product_id (or posting_id) and group (or label_group, group_id).
+    """The known group of each listing, from a CSV or Parquet file.
+
+    Columns: product_id (or posting_id) and group (or label_group, group_id).
 
     UsageError: there is no such file. DataError: a column is missing, or a listing stands in two groups.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}; give a CSV of product_id,group")
-    try:
-        frame = pl.read_csv(_text(path).encode(), infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).splitlines()[0][:80]}") from error
-    names = [next((name for name in wanted if name in frame.columns), None) for wanted in (_IDS, _GROUPS)]
-    if names[0] is None or names[1] is None:
+    frame = read_table(path, "product_id,group")
+    listing, group = named(frame, IDS), named(frame, _GROUPS)
+    if listing is None or group is None:
         raise DataError(f"{path} needs the columns product_id and group; it has {', '.join(frame.columns)[:80]}")
-    found = frame.select(product_id=names[0], group=names[1]).drop_nulls().unique(maintain_order=True)
+    found = frame.select(pl.col(listing, group).cast(pl.String)).rename({listing: "product_id", group: "group"})
+    found = found.drop_nulls().unique(maintain_order=True)
     twice = found.filter(pl.col("product_id").is_duplicated())
     if twice.height:
         raise DataError(f"in {path} the listing {twice['product_id'][0]!r} stands in two groups; keep one")
     return dict(found.rows())
+
+
+def read_table(path: Path, columns: str) -> pl.DataFrame:
+    """A CSV (all columns as text) or Parquet file; ``columns`` says in errors what it should hold.
+
+    UsageError: there is no such file. DataError: it cannot be read.
+    """
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}; give a CSV of {columns}")
+    kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
+    try:
+        return pl.read_parquet(path) if kind == "Parquet" else pl.read_csv(_text(path).encode(), infer_schema=False)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(f"{path} cannot be read as {kind}: {str(error).splitlines()[0][:80]}") from error
+
+
+def named(frame: pl.DataFrame, names: Sequence[str]) -> str | None:
+    """The first of the names that is a column."""
+    return next((name for name in names if name in frame.columns), None)
 
 
 def _text(path: Path) -> str:
@@ -52,10 +72,15 @@ def write_shopee(shop: Shop, path: Path) -> int:
     """Write ``product_matches`` as posting_id,matches (ids with a space between, itself first); how many listings."""
     shop.require("product_matches")
     rows = shopee_form(shop.read("product_matches", ["product_id", "other_id", "rank"]))
+    write_csv(rows, path)
+    return rows.height
+
+
+def write_csv(rows: pl.DataFrame, path: Path) -> None:
+    """Write a table as CSV, whole; UsageError where that cannot be."""
     part = path.with_name(f"{path.name}.part")
     try:
         rows.write_csv(part)
         part.replace(path)
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror or 'no such folder'})") from error
-    return rows.height

@@ -58,6 +58,9 @@ class TextView:
 class TextEncoder:
     """Learns words and n-grams of a set of titles, and describes any titles by them."""
 
+    learnt: int = 0
+    """of how many titles"""
+
     def __init__(self, words: Ngrams | None = None, characters: Ngrams | None = None) -> None:
         self.words = words or Ngrams(kind="words", low=1, high=1, fewest=1, sublinear=False, spaced=True, whole=True)
         self.characters = characters or Ngrams(kind="characters", low=3, high=4, fewest=1, sublinear=False, whole=True)
@@ -65,6 +68,7 @@ class TextEncoder:
     def fit_transform(self, titles: Sequence[str | None]) -> TextView:
         """Learn, and describe the same titles."""
         texts = cleaned(titles)
+        self.learnt = len(texts)
         return self._view(texts, _learnt(self.words, texts), _learnt(self.characters, texts))
 
     def transform(self, titles: Sequence[str | None]) -> TextView:

@@ -12,6 +12,8 @@ import numpy as np
 import polars as pl
 
 from danggol.errors import DataError, UsageError
+from danggol.matching.against import against as offered_matches
+from danggol.matching.against import read_offered
 from danggol.matching.index import Ints
 from danggol.matching.listings import Listings
 from danggol.matching.matcher import Matched, Matcher
@@ -19,11 +21,12 @@ from danggol.matching.reasons import why as reasons
 from danggol.matching.saved import there
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.shop_listings import read_listings
+from danggol.matching.state import grown, read_state, write_state
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
 
-_MODEL = Path("models", "matching")
+_MODEL, _STATE = Path("models", "matching"), Path("cache", "matching")
 
 
 def match(
@@ -32,12 +35,15 @@ def match(
     labels: Mapping[str, Any] | None = None,
     settings: MatchingSettings | None = None,
     seed: int = 0,
+    anew: bool = False,
 ) -> dict[str, Any]:
     """Match all listings of a shop; writes ``product_matches`` and ``product_groups``.
 
     ``model``: a fitted matcher or the folder of one. ``labels``: the known group of some listings by id; a model is
     fitted on those and saved to the shop's ``models/matching``. With neither: that saved model where there is one and
-    no settings are given, else fixed rules. Groups keep the ids that ``product_groups`` held.
+    no settings are given, else fixed rules. Groups keep the ids that ``product_groups`` held. Listings that are new
+    since the last run join what was matched then; all are matched ``anew`` where that is said, where listings have
+    changed or gone, or where very many are new.
 
     UsageError: a model and settings or labels are both given. DataError: few labelled listings, or
     none, are in the shop.
@@ -52,11 +58,15 @@ def match(
         matcher = _matcher(shop, model, settings, seed)
     else:
         known = _known(listings, labels)
-        matcher = Matcher(_with_seed(settings, seed)).fit(listings.take(known), labels)
+        matcher = Matcher(_with_seed(settings, seed)).fit(listings, labels)
         told = {"labelled": len(known), "labels_unknown": len(labels) - len(known), "model": str(shop.path / _MODEL)}
+        told |= {name: round(value, 4) for name, value in matcher.figures.items()}
         matcher.save(shop.path / _MODEL)
-    former = dict(shop.read("product_groups", ["product_id", "group_id"]).rows()) if shop.has("product_groups") else {}
-    found = matcher.predict(listings, former)
+    if matcher.settings.preset == "shopee-winner":
+        found = matcher.predict(listings, _former(shop))
+    else:
+        state, joined = _matched(shop, matcher, listings, anew)
+        found, told = state.matches, told | {"joined": joined}
     stamp = pl.lit(as_of).alias("as_of")
     with shop.run("match", settings=matcher.settings.model_dump(), seed=matcher.settings.seed) as run:
         matches = run.write("product_matches", found.frame().with_columns(stamp))
@@ -80,8 +90,47 @@ def why(
 ) -> dict[str, Any]:
     """What speaks for and against two listings being one product; see :func:`danggol.matching.reasons.why`."""
     matcher = _matcher(shop, model, None, seed)
-    state: Matched = matcher.match(read_listings(shop).listings)
-    return reasons(matcher, state, first, second)
+    return reasons(matcher, _matched(shop, matcher, read_listings(shop).listings)[0], first, second)
+
+
+def against(
+    shop: Shop, path: Path, model: str | Path | Matcher | None = None, seed: int = 0
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """Match the listings of a file against the shop's, which stay as they are.
+
+    Gives listing, product_id, group_id, similarity, by, rank of every match; and how many listings found one. The file:
+    see :func:`danggol.matching.against.read_offered`.
+    """
+    began = time.perf_counter()
+    matcher = _matcher(shop, model, None, seed)
+    listings = read_listings(shop).listings
+    offered = read_offered(path, shop, listings)
+    found = offered_matches(matcher, _matched(shop, matcher, listings)[0], offered)
+    return found, {
+        "listings": len(offered),
+        "matched": found["listing"].n_unique(),
+        "rows": found.height,
+        "by": matcher.means,
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def _matched(shop: Shop, matcher: Matcher, listings: Listings, anew: bool = False) -> tuple[Matched, int | None]:
+    """The shop's listings, matched; and how many joined those that were matched before, None where all were anew."""
+    folder = shop.path / _STATE
+    state = None if anew else read_state(folder, matcher, listings)
+    if state is None:
+        state, joined = matcher.match(listings, _former(shop)), None
+    else:
+        state, joined = grown(matcher, state, listings)
+    if joined != 0:
+        write_state(folder, matcher, state)
+    return state, joined
+
+
+def _former(shop: Shop) -> dict[str, str]:
+    """The group that each listing was in."""
+    return dict(shop.read("product_groups", ["product_id", "group_id"]).rows()) if shop.has("product_groups") else {}
 
 
 def _matcher(shop: Shop, model: str | Path | Matcher | None, settings: MatchingSettings | None, seed: int) -> Matcher:

@@ -1,6 +1,6 @@
 """What each verb of the command line does: call a room, and put what came of it into words."""
 
-from danggol.verbs.matching import match, prices, spam, why
+from danggol.verbs.matching import match, match_file, prices, spam, why
 from danggol.verbs.purchase import (
     purchase_evaluate,
     purchase_explain,
@@ -20,6 +20,7 @@ __all__ = [
     "forget",
     "import_",
     "match",
+    "match_file",
     "prices",
     "purchase_evaluate",
     "purchase_explain",

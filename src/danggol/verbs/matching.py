@@ -10,6 +10,9 @@ from danggol.console import Outcome, Table
 from danggol.errors import UsageError
 from danggol.shop import Shop
 
+_SHOWN = 20
+"""Matches of a file that are shown on the terminal."""
+
 
 def match(
     path: Path,
@@ -20,6 +23,7 @@ def match(
     settings: Path | None,
     pairs: Sequence[str],
     seed: int,
+    anew: bool = False,
 ) -> Outcome:
     """Match a shop's listings."""
     from danggol.matching import MatchingSettings, files, verbs
@@ -29,13 +33,19 @@ def match(
     shop = Shop.open(path)
     chosen = MatchingSettings.load(settings, pairs) if settings or pairs else None
     known = None if labels is None else files.read_labels(labels)
-    figures = verbs.match(shop, model, known, chosen, seed)
+    figures = verbs.match(shop, model, known, chosen, seed, anew)
     said: list[str | Table] = [
         f"{figures['listings']:,} listings in {figures['groups']:,} groups by {_by(figures['by'])}, "
         f"in {figures['seconds']:.0f} s.",
         f"Written to product_matches ({figures['product_matches']:,} rows, each listing with itself among them) and "
         f"product_groups of {path}.",
     ]
+    if figures.get("joined") is not None:
+        before = figures["listings"] - figures["joined"]
+        said.append(
+            f"{figures['joined']:,} new listings joined the {before:,} that were matched before; "
+            "nothing else had changed but prices. --anew matches all again."
+        )
     if to is not None:
         rows = files.write_shopee(shop, to)
         said.append(f"Wrote posting_id,matches of {rows:,} listings to {to}.")
@@ -50,12 +60,35 @@ def match(
             f"Learnt from {figures['labelled']:,} labelled listings; the model is in {figures['model']}, and match "
             "uses it from now on; delete that folder to go back to the rules."
         )
+    if "row_f1" in figures:
+        said.append(
+            f"On groups it had not learnt from, a labelled listing's matches have an F1 of {figures['row_f1']:.3f}."
+        )
     if figures.get("labels_unknown"):
         said.append(f"{figures['labels_unknown']:,} labelled listings are not in the shop and were left out.")
     if figures["saved_model_unused"]:
         said.append("Settings were given, so the shop's saved model was not used; train it with them by --labels.")
     elif figures["by"] == "rules":
         said.append("No group was known to learn from; with --labels FILE (product_id,group) a model is trained.")
+    return Outcome(figures, said)
+
+
+def match_file(path: Path, file: Path, *, model: Path | None, to: Path | None, seed: int) -> Outcome:
+    """Match a file's listings against a shop's."""
+    from danggol.matching import files, verbs
+
+    found, figures = verbs.against(Shop.open(path), file, model, seed)
+    said: list[str | Table] = [
+        f"{figures['matched']:,} of the {figures['listings']:,} listings of {file} are products of {path}, by "
+        f"{_by(figures['by'])}, in {figures['seconds']:.0f} s.",
+    ]
+    if found.height:
+        shown = found.head(_SHOWN).select("listing", "product_id", "similarity", "by")
+        rest = f"; the first {_SHOWN} of {found.height:,} matches" if found.height > _SHOWN else ""
+        said.append(Table(("listing", "product", "similarity", "by"), shown.rows(), f"Best first by listing{rest}"))
+    if to is not None:
+        files.write_csv(found, to)
+        said.append(f"Wrote {found.height:,} matches to {to}.")
     return Outcome(figures, said)
 
 
