@@ -41,6 +41,10 @@ SettingsFile = Annotated[Path | None, typer.Option("--settings", metavar="FILE",
 Market = Annotated[str, typer.Option(metavar="FILE", help="A market file, or the name of one that danggol has.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Take the place of the rows that are there.")]
 Append = Annotated[bool, typer.Option("--append", help="Add to the rows that are there.")]
+ModelDir = Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model; trained anew if not said.")]
+MatcherDir = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="A saved matcher; the shop's own, else rules, if not said.")
+]
 Days = Annotated[float, typer.Option(help="How many days after the cut purchases are counted.")]
 
 _COMMON = [
@@ -231,9 +235,7 @@ def match(
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Known groups (CSV: product_id,group) to train on.")
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A saved matcher; the shop's own, else rules, if not said.")
-    ] = None,
+    model: MatcherDir = None,
     file: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Match a file's listings against the shop, which stays as it is."),
@@ -261,14 +263,29 @@ def match(
     return verbs.match(shop, labels=labels, model=model, to=to, settings=settings, pairs=pairs, seed=seed, anew=anew)
 
 
+@verb(app, "attributes", "danggol attributes my-shop")
+def attributes(
+    shop: ShopPath,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A saved model; the shop's own where there is one, if not said.")
+    ] = None,
+    anew: Annotated[bool, typer.Option("--anew", help="Learn again from what the shop tells now.")] = False,
+    settings: SettingsFile = None,
+    set_: Set = None,
+    seed: Seed = 0,
+) -> Outcome:
+    """Tell category and attributes of listings from title and picture, each with its confidence."""
+    from danggol import verbs
+
+    return verbs.attributes(shop, model=model, settings=settings, pairs=set_ or [], seed=seed, anew=anew)
+
+
 @verb(app, "why", "danggol why P000002 P000484 my-shop")
 def why(
     first: Annotated[str, typer.Argument(metavar="LISTING", help="The one listing's id.")],
     second: Annotated[str, typer.Argument(metavar="OTHER", help="The other's.")],
     shop: ShopPath,
-    model: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="A saved matcher; the shop's own, else rules, if not said.")
-    ] = None,
+    model: MatcherDir = None,
     seed: Seed = 0,
 ) -> Outcome:
     """Say what speaks for and against two listings being one product."""
@@ -356,7 +373,7 @@ def purchase_explain(
         str | None,
         typer.Option(help="The local day that parts training from test; with --customer, the day of the list."),
     ] = None,
-    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model; trained anew if not said.")] = None,
+    model: ModelDir = None,
     customer: Annotated[
         list[str] | None, typer.Option(help="Explain the list of this customer; may be repeated.")
     ] = None,
@@ -380,7 +397,7 @@ def purchase_predict(
         str | None, typer.Option(help="The local day to predict from; the last in the shop if not said.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many products to recommend to each customer.")] = 10,
-    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model; trained anew if not said.")] = None,
+    model: ModelDir = None,
     customer: Annotated[list[str] | None, typer.Option(help="Only this customer; may be repeated.")] = None,
     settings: SettingsFile = None,
     set_: Set = None,

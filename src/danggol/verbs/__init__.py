@@ -1,5 +1,6 @@
 """What each verb of the command line does: call a room, and put what came of it into words."""
 
+from danggol.verbs.catalogue import attributes
 from danggol.verbs.matching import match, match_file, prices, spam, why
 from danggol.verbs.purchase import (
     purchase_evaluate,
@@ -12,6 +13,7 @@ from danggol.verbs.runs import demo, run
 from danggol.verbs.shop import check, clean, doctor, export, forget, import_, report, simulate
 
 __all__ = [
+    "attributes",
     "check",
     "clean",
     "demo",
