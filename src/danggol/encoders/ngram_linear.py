@@ -35,18 +35,31 @@ class NgramLinear:
     bias: float
 
     @classmethod
-    def logistic(cls, rows: csr_matrix, label: Floats, strength: float, bayes: bool = False) -> Self:
+    def logistic(
+        cls,
+        rows: csr_matrix,
+        label: Floats,
+        strength: float,
+        bayes: bool = False,
+        often: Floats | None = None,
+        offset: Floats | None = None,
+    ) -> Self:
         """Minimise ``strength * sum of log losses + |weights|^2 / 2``.
 
-        ``rows`` (texts, n-grams), ``label`` (texts,) of 0 and 1. DataError: one class only.
+        ``rows`` (texts, n-grams), ``label`` (texts,) from 0 to 1. ``often`` (texts,): how much each text counts;
+        ``offset`` (texts,): log odds that are known before, to which the model adds. DataError: one class only.
         """
-        if not 0 < label.sum() < len(label):
+        many = np.ones(len(label)) if often is None else often
+        positive = float(many @ label)
+        if not 0 < positive < many.sum():
             raise DataError("all texts have the same outcome; a model needs both")
-        scale = _ratio(rows, label) if bayes else None
-        start = float(np.log(label.sum() / (len(label) - label.sum())))
+        scale = _ratio(rows, label, many) if bayes else None
+        start = 0.0 if offset is not None else float(np.log(positive / (many.sum() - positive)))
+        before = np.zeros(len(label)) if offset is None else offset
 
-        def loss(odds: Floats) -> tuple[float, Floats]:
-            return float(np.sum(np.logaddexp(0, odds) - label * odds)), expit(odds) - label
+        def loss(values: Floats) -> tuple[float, Floats]:
+            odds = values + before
+            return float(many @ (np.logaddexp(0, odds) - label * odds)), many * (expit(odds) - label)
 
         return cls._fitted(rows, loss, scale, strength, start)
 
@@ -83,8 +96,8 @@ class NgramLinear:
         return found
 
 
-def _ratio(rows: csr_matrix, label: Floats) -> Floats:
+def _ratio(rows: csr_matrix, label: Floats, many: Floats) -> Floats:
     """Naive Bayes log-count ratio of each column, from whether it is there."""
     there = csr_matrix((np.ones(len(rows.data)), rows.indices, rows.indptr), rows.shape)
-    for_, against = there.T @ label + _SMOOTHING, there.T @ (1 - label) + _SMOOTHING
+    for_, against = there.T @ (many * label) + _SMOOTHING, there.T @ (many * (1 - label)) + _SMOOTHING
     return np.asarray(np.log((for_ / for_.sum()) / (against / against.sum())))
