@@ -23,9 +23,9 @@ from danggol.matching.index import (
 )
 from danggol.matching.listings import Listings
 from danggol.matching.pairs import Evidence, Pairs, candidates, describe
+from danggol.matching.repeats import joined, stands
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.texts import TextView
-from danggol.matching.twins import joined, stands
 
 
 @dataclass(frozen=True)

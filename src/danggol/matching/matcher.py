@@ -22,11 +22,11 @@ from danggol.matching.listings import Listings
 from danggol.matching.matches import Limits, Matches, answer, chosen, chosen_again
 from danggol.matching.pair_model import PairModel
 from danggol.matching.pairs import OPTIONAL, Evidence, Pairs, gather
+from danggol.matching.repeats import between
 from danggol.matching.rules import RULE_THRESHOLD, agreement
 from danggol.matching.saved import read_model, write_model
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.thresholds import tuned
-from danggol.matching.twins import between
 from danggol.matching.winner import ShopeeWinner
 from danggol.metrics.matching import row_f1
 

@@ -26,9 +26,9 @@ from danggol.matching.index import (
 )
 from danggol.matching.listings import Listings
 from danggol.matching.looks import alike
+from danggol.matching.repeats import beside, shared, stands
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.texts import TextEncoder, TextView
-from danggol.matching.twins import beside, shared, stands
 
 _DENSE = 0.5
 """Similarity from which a neighbour counts as near."""
@@ -84,7 +84,7 @@ class Evidence:
     near: dict[str, Neighbours]
     pairs: Pairs
     stand: Ints
-    """(listings,) row of the listing that stands for each, see :func:`danggol.matching.twins.stands`"""
+    """(listings,) row of the listing that stands for each, see :func:`danggol.matching.repeats.stands`"""
 
 
 def gather(listings: Listings, settings: MatchingSettings) -> Evidence:

@@ -25,8 +25,8 @@ from danggol.matching.listings import Listings
 from danggol.matching.matcher import Matched, Matcher
 from danggol.matching.matches import Matches
 from danggol.matching.pairs import Evidence, Pairs
+from danggol.matching.repeats import stands
 from danggol.matching.texts import TextEncoder
-from danggol.matching.twins import stands
 from danggol.version import __version__
 
 _FILE = "state.safetensors"

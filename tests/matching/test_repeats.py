@@ -5,8 +5,8 @@ import pytest
 from tests.matching.made import market
 
 from danggol.matching import Listings, Matcher
+from danggol.matching.repeats import STANDING, beside, stands
 from danggol.matching.texts import TextEncoder
-from danggol.matching.twins import STANDING, beside, stands
 
 ODD = ["kipas angin miyako kzx", "panci set maxim", "buku gambar anak"]
 
