@@ -10,7 +10,7 @@ and the label ``unreadable``; one that the model is not sure of is labelled ``un
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -78,8 +78,8 @@ class SentimentModel:
         """Calibrated log probabilities (texts, classes); for a text that says nothing, those of an empty one."""
         return self._logs(cleaned(texts, self.settings.longest))
 
-    def save(self, folder: str | Path) -> Path:
-        """Save to a folder as plain files: JSON and safetensors."""
+    def save(self, folder: str | Path, more: Mapping[str, str | bytes] | None = None) -> Path:
+        """Save to a folder as plain files: JSON and safetensors; and ``more`` files by name, such as a card."""
         reader, calibration = self._fitted()
         config = {
             "capability": "reviews",
@@ -91,7 +91,7 @@ class SentimentModel:
         }
         files: dict[str, str | bytes] = {"linear.safetensors": reader.to_bytes()}
         files[artefact.CONFIG] = json.dumps(config, indent=1, ensure_ascii=False)
-        artefact.publish(Path(folder), files)
+        artefact.publish(Path(folder), files | dict(more or {}))
         return Path(folder)
 
     @classmethod
