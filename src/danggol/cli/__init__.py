@@ -4,13 +4,13 @@
 from danggol.cli import shop
 
 # isort: split
-from danggol.cli import matching, purchase
+from danggol.cli import matching, purchase, reviews
 
 # isort: split
 from danggol.cli.call import app
 from danggol.console import run
 
-__all__ = ["app", "main", "matching", "purchase", "shop"]
+__all__ = ["app", "main", "matching", "purchase", "reviews", "shop"]
 
 
 def main() -> None:

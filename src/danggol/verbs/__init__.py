@@ -9,6 +9,7 @@ from danggol.verbs.purchase import (
     purchase_predict,
     purchase_train,
 )
+from danggol.verbs.reviews import reviews_label, reviews_train
 from danggol.verbs.runs import demo, run
 from danggol.verbs.shop import check, clean, doctor, export, forget, import_, report, simulate
 
@@ -30,6 +31,8 @@ __all__ = [
     "purchase_predict",
     "purchase_train",
     "report",
+    "reviews_label",
+    "reviews_train",
     "run",
     "simulate",
     "spam",

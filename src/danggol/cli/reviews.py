@@ -1,0 +1,47 @@
+"""The verbs of reviews."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from danggol.cli.call import Seed, Set, SettingsFile, ShopPath, app, verb
+from danggol.console import Outcome
+
+reviews = typer.Typer(help="Tell how pleased reviews are, about what, and why.", no_args_is_help=True)
+app.add_typer(reviews, name="reviews")
+
+
+@verb(reviews, "train", "danggol reviews train my-shop")
+def reviews_train(
+    shop: ShopPath,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to save; SHOP/models/reviews if not said.")
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(help="A line for the model's card: where the reviews come from; may be repeated."),
+    ] = None,
+    settings: SettingsFile = None,
+    set_: Set = None,
+    seed: Seed = 0,
+) -> Outcome:
+    """Learn from the shop's reviews and their stars how pleased a review is."""
+    from danggol import verbs
+
+    return verbs.reviews_train(shop, to=to, sources=source or [], settings=settings, pairs=set_ or [], seed=seed)
+
+
+@verb(reviews, "label", "danggol reviews label my-shop")
+def reviews_label(
+    shop: ShopPath,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A saved model; the shop's own, else danggol's, if not said.")
+    ] = None,
+) -> Outcome:
+    """Tell how pleased every review is, and which contradict their stars; a killed run goes on where it stopped."""
+    from danggol import verbs
+
+    return verbs.reviews_label(shop, model=model)

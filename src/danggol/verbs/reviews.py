@@ -1,0 +1,60 @@
+"""What the review verbs do: train, label."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from danggol.console import Outcome, Table
+from danggol.shop import Shop
+
+
+def reviews_train(
+    path: Path, *, to: Path | None, sources: Sequence[str], settings: Path | None, pairs: Sequence[str], seed: int
+) -> Outcome:
+    """Train a sentiment model on the shop's reviews and save it."""
+    from danggol.reviews.settings import SentimentSettings
+    from danggol.reviews.training import train
+
+    chosen = SentimentSettings.load(settings, [f"seed={seed}", *pairs])
+    figures = train(Shop.open(path), to, chosen, sources)
+    rows = [
+        (name, f"{one['reviews']:,}", _range(one["accuracy"]))
+        for name, one in [("all", figures), *figures["by_language"].items()]
+    ]
+    return Outcome(
+        figures,
+        [
+            f"Learnt from {figures['learnt_from']:,} reviews in {figures['seconds']:.0f} s; the model is in "
+            f"{figures['model']}, with its card.",
+            Table(("language", "reviews", "accuracy"), rows, "On reviews kept from training"),
+            f"It is sure of {figures['answered']:.1%} of them, and reads {figures['per_second']:,} reviews a second.",
+        ],
+    )
+
+
+def reviews_label(path: Path, *, model: Path | None) -> Outcome:
+    """Tell how pleased every review is."""
+    from danggol.reviews.labelling import label
+
+    figures = label(Shop.open(path), model)
+    by = (
+        "the Korean and English model of danggol"
+        if figures["model"] == "shipped"
+        else f"the model in {figures['model']}"
+    )
+    rows = [
+        (name, f"{count:,}", f"{count / max(figures['reviews'], 1):.1%}") for name, count in figures["labels"].items()
+    ]
+    return Outcome(
+        figures,
+        [
+            f"{figures['reviews']:,} reviews read by {by}.",
+            Table(("label", "reviews", "share"), rows),
+            f"{figures['contradict_their_stars']:,} contradict their stars. Written to review_sentiment of {path}.",
+        ],
+    )
+
+
+def _range(one: dict[str, float]) -> str:
+    return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
