@@ -1,6 +1,6 @@
 """Shopee's Price Match Guarantee: which listings are the same product, from titles and picture hashes.
 
-    python benchmarks/shopee.py [--data DIR] [--train FILE] [--test FILE] [--folds K] [--winner] [--set name=value ...]
+    python benchmarks/shopee.py [--data DIR] [--train FILE] [--test FILE] [--folds K] [--no-winner] [--set name=value]
 
 With ``--test``, ours learns from the training file and matches the listings of the test file, whose label groups are
 others, among themselves. Without, the label groups of the training file are dealt into ``--folds`` parts; each part is
@@ -10,9 +10,9 @@ set against the label group; intervals are by paired bootstrap over label groups
 Ours never sees a label of the rows it is measured on. The peers' thresholds are fitted **to the measured rows
 themselves**, as in the figures that are usually quoted for them, which favours the peers: nobody has those labels.
 Peers: each listing alone; picture hashes; word TF-IDF of scikit-learn; with min2 (the second-nearest is kept unless it
-fails a loose threshold); and either that or the hash. With ``--winner``, our preset ``shopee-winner`` learns from the
-same labels and is measured as ``danggol-shopee-winner`` (about four minutes a fold). All of ours was chosen by
-cross-validation in the training file.
+fails a loose threshold); and either that or the hash. Our preset ``shopee-winner`` learns from the same labels and is
+measured as ``danggol-shopee-winner`` (a minute or more a fold; ``--no-winner`` leaves it out). All of ours was chosen
+by cross-validation in the training file.
 """
 
 from __future__ import annotations
@@ -56,7 +56,9 @@ def main() -> None:
     asked.add_argument("--train", type=Path)
     asked.add_argument("--test", type=Path)
     asked.add_argument("--folds", type=int, default=3)
-    asked.add_argument("--winner", action="store_true", help="measure the preset shopee-winner as well")
+    asked.add_argument(
+        "--winner", action=argparse.BooleanOptionalAction, default=True, help="the preset shopee-winner too"
+    )
     asked.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     options = asked.parse_args()
     settings = MatchingSettings.load(None, options.set)
