@@ -11,6 +11,7 @@ import polars as pl
 
 from danggol.errors import DataError
 from danggol.metrics import Interval
+from danggol.progress import stage, track
 from danggol.purchase.multimodal.inputs import inputs
 from danggol.purchase.multimodal.model import MultimodalModel, MultimodalSettings, Reading
 from danggol.purchase.multimodal.shares import Worth, rows_of, worth
@@ -38,7 +39,8 @@ def modalities(shop: Shop, until: When = None, seed: int = 0) -> dict[str, Any]:
     cut = moment(shop, until)
     if cut is None:
         cut = int(ts[int(0.8 * (len(ts) - 1))])
-    data = inputs(shop, before=cut)
+    with stage("showings", 1):
+        data = inputs(shop, before=cut)
     first = int(np.searchsorted(ts, cut))
     bought = int(data.label[first:].sum())
     if bought < 20 or first == len(ts):
@@ -49,8 +51,12 @@ def modalities(shop: Shop, until: When = None, seed: int = 0) -> dict[str, Any]:
     settings = MultimodalSettings(learners="trees")
     settings = settings.model_copy(update={"schedule": settings.schedule.model_copy(update={"seed": seed})})
     model = MultimodalModel(settings)
-    learnt, _ = model.learn_tastes(inputs(shop, cut, data.words))
-    found = worth(learnt, model.read(data, np.arange(first, len(data))), seed=seed)
+    with stage("past showings", 1):
+        past = inputs(shop, cut, data.words)
+    learnt, _ = model.learn_tastes(past)
+    with stage("held-out showings", 1):
+        tested = model.read(data, np.arange(first, len(data)))
+    found = worth(learnt, tested, seed=seed)
     frame = told(found).with_columns(until=pl.lit(as_datetime(cut)), as_of=pl.lit(as_datetime(int(ts[-1]))))
     with shop.run("purchase modalities", settings=settings.model_dump(mode="json"), seed=seed) as run:
         run.write("modality_worth", frame)
@@ -74,7 +80,7 @@ def told(found: Worth) -> pl.DataFrame:
     everybody = np.ones(len(found.tested), np.bool_)
     parts = {"all": everybody} | {code: rows_of(found.tested, code) for code in _countries(found.tested)}
     rows = []
-    for part, chosen in parts.items():
+    for part, chosen in track(list(parts.items()), "figures by country"):
         shares = found.shares(chosen, _DRAWS)
         present = list(shares.share)
         whole = frozenset(present)
