@@ -105,7 +105,7 @@ class CauseModel:
         fold = _folds(code, self.settings.folds, self.settings.seed)
         found = np.zeros((len(code), len(self.causes)))
         for nth in track(range(self.settings.folds), "causes: how sure"):
-            fit, held = np.flatnonzero(fold != nth), np.flatnonzero(fold == nth)
+            fit, held = np.flatnonzero(fold != nth).tolist(), np.flatnonzero(fold == nth).tolist()
             if len(fit) == 0 or len(held) == 0:
                 continue
             part = CauseModel(**self.settings.model_dump())
@@ -161,9 +161,9 @@ class CauseModel:
         if cause not in self.causes:
             raise UsageError(f"there is no cause '{cause}'; there are {', '.join(self.causes)}")
         weight = self.weights[len(self.letters) : len(self.letters) + len(self.words), self.causes.index(cause)]
-        weight = weight * self.words.idf
-        order = np.argsort(-weight, kind="stable")[:most]
-        return [(self.words.names[one], float(weight[one])) for one in order]
+        lift = weight * self.words.idf
+        order = np.argsort(-lift, kind="stable")[:most]
+        return [(self.words.names[one], float(lift[one])) for one in order]
 
     def save(self, folder: Path | str) -> Path:
         """Write the model to a folder, whole or not at all."""
