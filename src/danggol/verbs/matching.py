@@ -41,10 +41,10 @@ def match(
         f"product_groups of {path}.",
     ]
     if figures.get("joined") is not None:
-        before = figures["listings"] - figures["joined"]
+        new, before = figures["joined"], figures["listings"] - figures["joined"]
         said.append(
-            f"{figures['joined']:,} new listings joined the {before:,} that were matched before; "
-            "nothing else had changed but prices. --anew matches all again."
+            (f"{new:,} new listings joined the {before:,} that were matched before" if new else "No listing is new")
+            + "; the others have not changed but in price. --anew matches all again."
         )
     if to is not None:
         rows = files.write_shopee(shop, to)
