@@ -128,7 +128,7 @@ def ours(
     model = AttributeModel(**settings.model_dump()).learn(learnt, train.select(ATTRIBUTES))
     attributes = time.perf_counter()
     assert model.experts is not None and model.experts.pictures is not None
-    search = PictureSearch(model.experts.pictures.encoder).learn(learnt)
+    search = PictureSearch(model.experts.pictures.encoder, model.experts.titles).learn(learnt)
     fitted = time.perf_counter()
     right: Scores = {}
     answered: dict[str, dict[str, float]] = {}

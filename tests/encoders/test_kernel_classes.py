@@ -5,7 +5,7 @@ import pytest
 from sklearn.kernel_ridge import KernelRidge
 
 from danggol.encoders.kernel_classes import BlockScale, KernelClasses
-from danggol.errors import DataError
+from danggol.errors import DataError, UsageError
 
 CLASSES = {"ring": 2, "side": 3}
 
@@ -27,6 +27,27 @@ def test_with_all_rows_as_landmarks_it_is_kernel_ridge_regression() -> None:
     scores = np.maximum(theirs.predict(asked) + target.mean(axis=0), 1e-3)
     said = np.exp(model.log_probabilities(asked)["ring"])
     np.testing.assert_allclose(said, scores / scores.sum(axis=1, keepdims=True), atol=0.02)
+
+
+@pytest.mark.parametrize("landmarks", [300, 40])
+def test_more_rows_are_learnt_without_starting_anew(landmarks: int) -> None:
+    rows, codes = made(300)
+    codes["side"] = np.where(np.arange(300) % 3, codes["side"], -1)
+    parts = [(rows[part], {name: one[part] for name, one in codes.items()}) for part in (slice(240), slice(240, None))]
+    model = KernelClasses.fit(*parts[0], CLASSES, landmarks, width=1.0, ridge=0.5)
+    asked, _ = made(60, seed=1)
+    before = model.log_probabilities(asked)
+    model.extend(*parts[1])
+    after = model.log_probabilities(asked)
+    assert np.abs(np.exp(after["ring"]) - np.exp(before["ring"])).max() > 0.01
+    if landmarks == 300:
+        target = np.eye(2)[codes["ring"]] - np.bincount(codes["ring"][:240]) / 240
+        theirs = KernelRidge(alpha=0.5, kernel="rbf", gamma=1.0).fit(rows, target).predict(asked)
+        scores = np.maximum(theirs + np.bincount(codes["ring"][:240]) / 240, 1e-3)
+        said = np.exp(after["ring"])
+        np.testing.assert_allclose(said, scores / scores.sum(axis=1, keepdims=True), atol=1e-3)
+    with pytest.raises(UsageError, match="once"):
+        model.extend(*parts[1])
 
 
 def test_few_landmarks_tell_what_is_not_linear() -> None:

@@ -60,6 +60,10 @@ class TwoTowers(nn.Module):
         """(pictures, numbers) to (pictures, output)."""
         return functional.normalize(self.picture((vectors - self.middle) / self.spread), dim=1)
 
+    def sharpness(self) -> Tensor:
+        """The factor that makes cosines log odds of a text's picture among those of a batch."""
+        return self.factor.clamp(max=_SHARPEST).exp()
+
 
 def _layers(before: int, width: int, after: int, dropout: float) -> Sequence[nn.Module]:
     return (nn.Linear(before, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, after))
@@ -77,6 +81,11 @@ class TextPictureSpace:
         """Numbers of a vector in the space."""
         return self.settings.output
 
+    @property
+    def sharpness(self) -> float:
+        """The factor that makes cosines log odds of a text's picture among those of a batch."""
+        return float(self._fitted().sharpness().detach())
+
     def fit(self, rows: csr_matrix, vectors: Vectors, checkpoint: Checkpoint | None = None) -> Trained:
         """Learn from texts (pairs, n-grams) and the vectors (pairs, numbers) of their pictures, row by row."""
         settings = self.settings
@@ -91,7 +100,7 @@ class TextPictureSpace:
         def loss(chosen: NDArray[np.int64]) -> Tensor:
             texts = towers.texts(_thinned(rows[chosen], settings.dropout))
             places = torch.from_numpy(chosen)
-            odds = towers.factor.clamp(max=_SHARPEST).exp() * texts @ towers.pictures(values[places]).T
+            odds = towers.sharpness() * texts @ towers.pictures(values[places]).T
             target = (same[places][:, None] == same[places][None, :]).float()
             target = target / target.sum(dim=1, keepdim=True)
             return (functional.cross_entropy(odds, target) + functional.cross_entropy(odds.T, target)) / 2

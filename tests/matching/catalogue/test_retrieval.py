@@ -10,6 +10,8 @@ from danggol.encoders.convolution import PictureEncoder, read_pixels
 from danggol.errors import DataError, UsageError
 from danggol.matching.catalogue.items import Items
 from danggol.matching.catalogue.retrieval import PictureSearch, ranks
+from danggol.matching.catalogue.settings import AttributeSettings
+from danggol.matching.catalogue.title_model import TitleModel
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +41,27 @@ def test_a_text_finds_pictures_of_what_it_says(search: PictureSearch, tmp_path: 
     assert again.find(["red disc"], items).equals(search.find(["red disc"], items))
     (tmp_path / "search" / "space.safetensors").unlink()
     with pytest.raises(DataError, match="cannot be read"):
+        PictureSearch.load(tmp_path / "search")
+
+
+def test_attributes_that_a_text_is_thought_to_have_count_besides(search: PictureSearch, tmp_path: Path) -> None:
+    items, labels = catalogue(400)
+    codes = {"colour": np.array([list(COLOURS).index(one) for one in labels["colour"]])}
+    titles = TitleModel(AttributeSettings())
+    told = [str(title) for title in items.titles]
+    titles.fit(told, titles.read(told).rows(told), codes, {"colour": 3})
+    both = PictureSearch(search.encoder, titles, **search.settings.model_dump()).learn(items)
+    shown, truth = catalogue(150, seed=1)
+    found = both.find(list(COLOURS), shown, top=10)
+    colour = dict(zip(shown.ids, truth["colour"], strict=True))
+    hits = [colour[row["product_id"]] == list(COLOURS)[row["query"]] for row in found.iter_rows(named=True)]
+    assert np.mean(hits) > 0.95
+    assert found["similarity"].max() <= 1  # type: ignore[operator]
+    both.save(tmp_path / "search")
+    again = PictureSearch.load(tmp_path / "search")
+    assert again.find(["red disc"], shown).equals(both.find(["red disc"], shown))
+    (tmp_path / "search" / "titles.safetensors").write_bytes(b"")
+    with pytest.raises(DataError, match="damaged"):
         PictureSearch.load(tmp_path / "search")
 
 

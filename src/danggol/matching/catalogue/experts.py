@@ -75,14 +75,20 @@ class Experts:
         if self.titles is None and self.pictures is None:
             raise DataError(f"fewer than {_FEWEST} listings have a title or a picture; give more listings")
         seen = self._see(items)
-        self._fit(seen, items, codes, np.flatnonzero(~held))
-        out = np.flatnonzero(held)
+        fit, out = np.flatnonzero(~held), np.flatnonzero(held)
+        self._fit(seen, items, codes, fit)
+        if self.pictures is not None:
+            shown = fit[seen.has[PICTURE][fit]]
+            self.pictures.fit(seen.looks[shown], _of(codes, shown))
         found: dict[str, tuple[Rows, dict[str, Said]]] = {}
         for kinds in KINDS:
             if set(kinds) <= set(seen.has):
                 rows = out[np.all([seen.has[kind][out] for kind in kinds], axis=0)]
                 found["+".join(kinds)] = (rows, self._told(seen, rows, kinds))
         self._fit(seen, items, codes, np.arange(len(items)))
+        if self.pictures is not None:
+            shown = out[seen.has[PICTURE][out]]
+            self.pictures.extend(seen.looks[shown], _of(codes, shown))
         return found
 
     def say(self, items: Items) -> dict[str, tuple[Rows, dict[str, Said]]]:
@@ -103,13 +109,10 @@ class Experts:
             self.titles = TitleModel(self.settings).read(told)
 
     def _fit(self, seen: _Seen, items: Items, codes: Mapping[str, Codes], rows: Rows) -> None:
-        """Learn the classes of some listings; the titles go on from what was learnt."""
+        """Learn the classes of some listings, but for the picture model; the titles go on from what was learnt."""
         if self.titles is not None:
             told = rows[seen.has[TITLE][rows]]
             self.titles.fit([str(items.titles[nth]) for nth in told], seen.titles[told], _of(codes, told), self.classes)
-        if self.pictures is not None:
-            shown = rows[seen.has[PICTURE][rows]]
-            self.pictures.fit(seen.looks[shown], _of(codes, shown))
         self.neighbours = Neighbours(seen.sight.rows(rows), _of(codes, rows), self.classes)
 
     def _learn_network(self, items: Items, codes: Mapping[str, Codes], held: Flags, checkpoint: Path | None) -> None:

@@ -53,10 +53,16 @@ class PictureModel:
     def fit(self, rows: Single, codes: Mapping[str, Codes]) -> Self:
         """Fit the kernel on rows that :meth:`look` gave, and classes (pictures,), -1 where not known."""
         settings = self.settings
+        landmarks = len(rows) if len(rows) <= settings.compared else settings.landmarks
         self.kernel = KernelClasses.fit(
-            rows, codes, self.classes, settings.landmarks, settings.kernel_width, settings.ridge, settings.seed
+            rows, codes, self.classes, landmarks, settings.kernel_width, settings.ridge, settings.seed
         )
         return self
+
+    def extend(self, rows: Single, codes: Mapping[str, Codes]) -> None:
+        """Fit the kernel on more pictures besides, once."""
+        assert self.kernel is not None
+        self.kernel.extend(rows, codes)
 
     def log_probabilities(self, rows: Single) -> dict[str, Floats]:
         """By attribute (pictures, classes), natural logarithms; not calibrated."""

@@ -22,7 +22,12 @@ class AttributeSettings(Settings):
     longest: int = Field(default=5, ge=0, le=10, description="characters of the longest one; below shortest: none")
     strength: float = Field(default=8.0, gt=0, description="how closely the linear title models follow the rows")
     steps: int = Field(default=60, ge=1, description="steps in which a title model is fitted, at most")
-    landmarks: int = Field(default=6000, ge=10, le=50_000, description="pictures that others are compared with")
+    compared: int = Field(
+        default=40_000, ge=0, le=100_000, description="pictures all compared with all, in 4 bytes a pair of memory"
+    )
+    landmarks: int = Field(
+        default=6000, ge=10, le=50_000, description="where there are more, pictures that all are compared with"
+    )
     kernel_width: float = Field(default=0.25, gt=0, description="how quickly likeness to a picture falls with distance")
     ridge: float = Field(default=0.1, gt=0, description="how strongly the picture model's weights are held back")
     block_weights: tuple[float, float, float, float] = Field(
