@@ -39,7 +39,7 @@ def reviews(count: int, seed: int = 0) -> pl.DataFrame:
 def shop(tmp_path: Path) -> Shop:
     shop = Shop.create(tmp_path / "shop")
     shop.write("reviews", reviews(900))
-    train(shop, settings=SentimentSettings(bits=12), sources=["made up"])
+    train(shop, settings=SentimentSettings(bits=12), notes=["made up"], balanced=True)
     return shop
 
 

@@ -20,7 +20,8 @@ def reviews_train(
     to: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Where to save; SHOP/models/reviews if not said.")
     ] = None,
-    source: Annotated[
+    balanced: Annotated[bool, typer.Option("--balanced", help="Weigh both classes, and all sources, alike.")] = False,
+    note: Annotated[
         list[str] | None,
         typer.Option(help="A line for the model's card: where the reviews come from; may be repeated."),
     ] = None,
@@ -31,7 +32,9 @@ def reviews_train(
     """Learn from the shop's reviews and their stars how pleased a review is."""
     from danggol import verbs
 
-    return verbs.reviews_train(shop, to=to, sources=source or [], settings=settings, pairs=set_ or [], seed=seed)
+    return verbs.reviews_train(
+        shop, to=to, notes=note or [], balanced=balanced, settings=settings, pairs=set_ or [], seed=seed
+    )
 
 
 @verb(reviews, "label", "danggol reviews label my-shop")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from danggol.errors import DataError
 from danggol.metrics import Interval, bootstrap
@@ -25,77 +26,76 @@ if TYPE_CHECKING:
 
 _KEPT = 0.1
 _FEWEST = 50
-"""Reviews of a language that are told apart."""
+"""Reviews of a language or source that are told apart."""
 
 
 def train(
     shop: Shop,
     to: str | Path | None = None,
     settings: SentimentSettings | None = None,
-    sources: Sequence[str] = (),
+    notes: Sequence[str] = (),
+    balanced: bool = False,
 ) -> dict[str, Any]:
     """Learn from the reviews that have stars (4 and 5 are pleased, 1 and 2 are not), and save the model.
 
     A tenth of the distinct texts is kept from training; what the model says of them stands in its card. ``to``: the
-    folder, the shop's ``models/reviews`` if not said. ``sources``: lines for the card on where the reviews come from.
-    DataError: the shop has no reviews with stars, or too few.
+    folder, the shop's ``models/reviews`` if not said. ``notes``: lines for the card on where the reviews come from.
+    ``balanced``: both classes weigh alike, and so do all sources (of the product that a review is about). DataError:
+    the shop has no reviews with stars, or too few.
     """
     began = time.perf_counter()
     chosen = settings or SentimentSettings()
-    shop.require("reviews")
-    rows = shop.read("reviews", ["title", "text", "rating"]).filter(pl.col("rating").is_not_null())
-    texts, labels = review_texts(rows), labels_of_ratings(rows["rating"].to_numpy(), chosen.target)
-    known = ~np.isnan(labels)
-    if not known.any():
+    rows = _rated(shop)
+    rows = rows.with_columns(
+        label=pl.Series(labels_of_ratings(rows["rating"].to_numpy(), chosen.target)).fill_nan(None)
+    )
+    rows = rows.drop_nulls("label")
+    if not rows.height:
         raise DataError("no review has stars to learn from; 'danggol reviews label' can read them with danggol's model")
-    texts, labels = [texts[place] for place in np.flatnonzero(known)], labels[known]
-    kept = kept_apart(texts, _KEPT, chosen.seed + 1)
-    model = SentimentModel(chosen).fit([texts[place] for place in np.flatnonzero(~kept)], labels[~kept])
-    figures = measure(model, [texts[place] for place in np.flatnonzero(kept)], labels[kept])
+    apart = pl.Series(kept_apart(rows["text"].to_list(), _KEPT, chosen.seed + 1))
+    learnt, kept = rows.filter(~apart), rows.filter(apart)
+    weights = _weights(learnt) if balanced else None
+    model = SentimentModel(chosen).fit(learnt["text"].to_list(), learnt["label"].to_numpy(), weights)
+    figures = measure(model, kept)
     folder = shop.path / "models" / "reviews" if to is None else Path(to)
-    told = {"learnt_from": int((~kept).sum()), **figures, "sources": list(sources)}
+    told = {"learnt_from": learnt.height, **figures, "notes": list(notes)}
     model.save(folder, {"metrics.json": json.dumps(told, indent=1), "card.md": card(chosen, told)})
     return {**told, "model": str(folder), "seconds": round(time.perf_counter() - began, 1)}
 
 
-def measure(model: SentimentModel, texts: Sequence[str], labels: np.ndarray[Any, Any]) -> dict[str, Any]:
-    """How right the model is on reviews that it has not learnt from: in all, and by language of 50 or more.
+def measure(model: SentimentModel, rows: pl.DataFrame) -> dict[str, Any]:
+    """How right the model is on reviews that it has not learnt from: in all, by language and by source of 50 or more.
 
-    Stars count as right where the likeliest star is the true one; scores where their sign is. ``answered`` is the share
-    that it is sure of, and ``accuracy_answered`` how many of those are right; ``per_second`` on one core.
+    ``rows``: text, label as the target says, source. Stars count as right where the likeliest star is the true one;
+    scores where their sign is. ``answered`` is the share that the model is sure of, and ``accuracy_answered`` how many
+    of those are right; ``per_second`` is how many it reads in a second.
     """
     began = time.perf_counter()
-    said = model.predict(texts)
+    said = model.predict(rows["text"].to_list())
     seconds = time.perf_counter() - began
+    labels = rows["label"].to_numpy()
     if model.settings.target == "stars":
-        right = np.rint(said["stars"].to_numpy()) == labels
+        right = (np.rint(said["stars"].to_numpy()) == labels).astype(np.float64)
     else:
         middle = 0.5 if model.settings.target == "two" else 0.0
-        right = (said["score"].to_numpy() > 0) == (labels > middle)
-    right = right.astype(np.float64)
+        right = ((said["score"].to_numpy() > 0) == (labels > middle)).astype(np.float64)
     sure = ~said["label"].is_in(["unsure", "unreadable"]).to_numpy()
-    language = said["language"].to_numpy()
     return {
-        "reviews": len(texts),
+        "reviews": rows.height,
         "accuracy": _interval(bootstrap(right)),
         "answered": round(float(sure.mean()), 4),
         "accuracy_answered": round(float(right[sure].mean()), 4) if sure.any() else None,
-        "by_language": {
-            str(name): {
-                "reviews": int((language == name).sum()),
-                "accuracy": _interval(bootstrap(right[language == name])),
-            }
-            for name in sorted(set(language.tolist()))
-            if (language == name).sum() >= _FEWEST
-        },
-        "per_second": round(len(texts) / max(seconds, 1e-9)),
+        "by_language": _parts(right, said["language"].to_list()),
+        "by_source": _parts(right, rows["source"].to_list()),
+        "per_second": round(rows.height / max(seconds, 1e-9)),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
 
 
 def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
     """The model's card in Markdown, from what was measured."""
-    rows = [("all", told), *told["by_language"].items()]
+    parts = [("all", told), *told["by_language"].items(), *told["by_source"].items()]
+    sure = f", of these right: {told['accuracy_answered']:.1%}" if told["accuracy_answered"] is not None else ""
     lines = [
         "# Sentiment model",
         "",
@@ -105,18 +105,17 @@ def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
         "## Data",
         "",
         f"- {told['learnt_from']:,} reviews to learn from, {told['reviews']:,} kept apart (a tenth of all texts).",
-        *(f"- {one}" for one in told["sources"]),
+        *(f"- {one}" for one in told["notes"]),
         "",
         "## Figures",
         "",
         "On the reviews kept apart; the 95% interval in brackets.",
         "",
-        "| language | reviews | accuracy |",
+        "| language or source | reviews | accuracy |",
         "|---|---|---|",
-        *(f"| {name} | {one['reviews']:,} | {_shown(one['accuracy'])} |" for name, one in rows),
+        *(f"| {name} | {one['reviews']:,} | {shown(one['accuracy'])} |" for name, one in parts),
         "",
-        f"- Answered (confidence of {settings.sure:g} or more): {told['answered']:.1%}"
-        + (f", of these right: {told['accuracy_answered']:.1%}." if told["accuracy_answered"] is not None else "."),
+        f"- Answered (confidence of {settings.sure:g} or more): {told['answered']:.1%}{sure}.",
         f"- {told['per_second']:,} reviews a second on the machine that trained it.",
         "",
         "## Limits",
@@ -128,9 +127,38 @@ def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def shown(one: dict[str, float]) -> str:
+    """A figure with its interval."""
+    return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+
+
+def _rated(shop: Shop) -> pl.DataFrame:
+    """text (with the title above it), rating and source of the product, of the reviews that have stars."""
+    shop.require("reviews")
+    rows = shop.read("reviews", ["product_id", "title", "text", "rating"]).filter(pl.col("rating").is_not_null())
+    rows = rows.with_columns(text=pl.Series(review_texts(rows), dtype=pl.String))
+    if not shop.has("products"):
+        return rows.select("text", "rating", source=pl.lit(None, pl.String))
+    known = shop.read("products", ["product_id", "source"]).unique("product_id")
+    return rows.join(known, on="product_id", how="left", maintain_order="left").select("text", "rating", "source")
+
+
+def _weights(rows: pl.DataFrame) -> NDArray[np.float64]:
+    """Weights (rows,), one on average, by which every class of every source weighs the same."""
+    each = rows.select(1 / pl.len().over("source", "label")).to_series().to_numpy()
+    return np.asarray(each / each.mean(), np.float64)
+
+
+def _parts(right: NDArray[np.float64], names: Sequence[str | None]) -> dict[str, Any]:
+    """Reviews and accuracy of each part that is large enough."""
+    column = np.array([name or "" for name in names], dtype=np.str_)
+    found = {}
+    for name in sorted(set(column.tolist()) - {""}):
+        here = right[column == name]
+        if len(here) >= _FEWEST:
+            found[name] = {"reviews": len(here), "accuracy": _interval(bootstrap(here))}
+    return found
+
+
 def _interval(found: Interval) -> dict[str, float]:
     return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)}
-
-
-def _shown(one: dict[str, float]) -> str:
-    return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"

@@ -10,24 +10,31 @@ from danggol.shop import Shop
 
 
 def reviews_train(
-    path: Path, *, to: Path | None, sources: Sequence[str], settings: Path | None, pairs: Sequence[str], seed: int
+    path: Path,
+    *,
+    to: Path | None,
+    notes: Sequence[str],
+    balanced: bool,
+    settings: Path | None,
+    pairs: Sequence[str],
+    seed: int,
 ) -> Outcome:
     """Train a sentiment model on the shop's reviews and save it."""
     from danggol.reviews.settings import SentimentSettings
-    from danggol.reviews.training import train
+    from danggol.reviews.training import shown, train
 
     chosen = SentimentSettings.load(settings, [f"seed={seed}", *pairs])
-    figures = train(Shop.open(path), to, chosen, sources)
+    figures = train(Shop.open(path), to, chosen, notes, balanced)
     rows = [
-        (name, f"{one['reviews']:,}", _range(one["accuracy"]))
-        for name, one in [("all", figures), *figures["by_language"].items()]
+        (name, f"{one['reviews']:,}", shown(one["accuracy"]))
+        for name, one in [("all", figures), *figures["by_language"].items(), *figures["by_source"].items()]
     ]
     return Outcome(
         figures,
         [
             f"Learnt from {figures['learnt_from']:,} reviews in {figures['seconds']:.0f} s; the model is in "
             f"{figures['model']}, with its card.",
-            Table(("language", "reviews", "accuracy"), rows, "On reviews kept from training"),
+            Table(("language or source", "reviews", "accuracy"), rows, "On reviews kept from training"),
             f"It is sure of {figures['answered']:.1%} of them, and reads {figures['per_second']:,} reviews a second.",
         ],
     )
@@ -54,7 +61,3 @@ def reviews_label(path: Path, *, model: Path | None) -> Outcome:
             f"{figures['contradict_their_stars']:,} contradict their stars. Written to review_sentiment of {path}.",
         ],
     )
-
-
-def _range(one: dict[str, float]) -> str:
-    return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
