@@ -16,7 +16,17 @@ from danggol.errors import UsageError
 from danggol.progress import stage
 from danggol.report import words
 from danggol.report.pictures import Pictures
-from danggol.report.sections import contents, examples, headline, modalities, origin, prediction, questions, same
+from danggol.report.sections import (
+    contents,
+    examples,
+    headline,
+    modalities,
+    origin,
+    prediction,
+    questions,
+    reviews,
+    same,
+)
 from danggol.version import __version__
 
 if TYPE_CHECKING:
@@ -49,6 +59,7 @@ def build_report(shop: Shop, path: str | Path | None = None) -> Path:
             modalities=modalities.gather(shop),
             examples=listed,
             same=same.gather(shop, pictures),
+            reviews=reviews.gather(shop, pictures),
             findings=headline.findings(shown, predicted, listed),
             questions=questions.gather(shop),
             runs=origin.gather(shop),

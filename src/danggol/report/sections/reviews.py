@@ -1,0 +1,119 @@
+"""How pleased reviews are: by language, the products that displease, and texts that contradict their stars."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING
+
+from danggol.report.queries import rows
+from danggol.report.sections.goods import Good, goods
+
+if TYPE_CHECKING:
+    from danggol.report.pictures import Pictures
+    from danggol.shop import Shop
+
+_LEAST = 10
+"""Reviews that a product needs to be shown."""
+_SHOWN = 8
+_LONGEST = 160
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+
+
+@dataclass(frozen=True)
+class Language:
+    """Reviews of one language."""
+
+    code: str
+    reviews: int
+    pleased: float
+    displeased: float
+
+
+@dataclass(frozen=True)
+class Displeasing:
+    """A product and the share of its reviews that are displeased, with its 95% interval."""
+
+    good: Good
+    reviews: int
+    share: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Contradiction:
+    """A review whose text says another thing than its stars."""
+
+    text: str
+    language: str
+    stars: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """What the section shows."""
+
+    total: int
+    pleased: float
+    displeased: float
+    contradict: int
+    languages: list[Language]
+    displeasing: list[Displeasing]
+    contradictions: list[Contradiction]
+
+
+def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
+    """None where no review was read."""
+    if not (shop.has("review_sentiment") and shop.has("reviews")):
+        return None
+    told = rows(shop, "review_labels")
+    total = sum(row["reviews"] for row in told)
+    share = {name: sum(row[name] for row in told) / total for name in ("pleased", "displeased")}
+    return Reviews(
+        total=total,
+        pleased=share["pleased"],
+        displeased=share["displeased"],
+        contradict=sum(row["contradict"] for row in told),
+        languages=[
+            Language(
+                row["language"], row["reviews"], row["pleased"] / row["reviews"], row["displeased"] / row["reviews"]
+            )
+            for row in told[:_SHOWN]
+        ],
+        displeasing=_displeasing(shop, pictures),
+        contradictions=[
+            Contradiction(_short(row["title"], row["text"]), row["language"] or "", row["rating"], row["label"])
+            for row in rows(shop, "review_contradictions", most=_SHOWN)
+        ],
+    )
+
+
+def _displeasing(shop: Shop, pictures: Pictures) -> list[Displeasing]:
+    """The products whose share of displeased reviews is surely high: by the lower end of its interval."""
+    found = []
+    for row in rows(shop, "review_products", least=_LEAST):
+        low, high = wilson(row["displeased"], row["reviews"])
+        found.append((low, high, row))
+    found.sort(key=lambda one: (-one[0], one[2]["product_id"]))
+    chosen = [one for one in found if one[2]["displeased"]][:_SHOWN]
+    known = goods(shop, pictures, [row["product_id"] for _, _, row in chosen])
+    return [
+        Displeasing(known[row["product_id"]], row["reviews"], row["displeased"] / row["reviews"], low, high)
+        for low, high, row in chosen
+    ]
+
+
+def wilson(hits: int, of: int) -> tuple[float, float]:
+    """The 95% interval of a share (Wilson, "Probable inference", 1927)."""
+    z = 1.96
+    middle = (hits + z * z / 2) / (of + z * z)
+    half = z / (of + z * z) * sqrt(hits * (of - hits) / of + z * z / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _short(title: str | None, text: str | None) -> str:
+    whole = " ".join(_UNSEEN.sub(" ", " ".join(part for part in (title, text) if part)).split())
+    return whole if len(whole) <= _LONGEST else whole[: _LONGEST - 1].rstrip() + "…"

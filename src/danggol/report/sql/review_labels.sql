@@ -1,0 +1,10 @@
+-- Reviews by language and label, and how many of them contradict their stars.
+SELECT
+    coalesce(language, '') AS language,
+    count(*) AS reviews,
+    count(*) FILTER (label = 'positive') AS pleased,
+    count(*) FILTER (label = 'negative') AS displeased,
+    count(*) FILTER (disagrees_with_rating) AS contradict
+FROM review_sentiment
+GROUP BY 1
+ORDER BY reviews DESC, language

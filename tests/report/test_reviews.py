@@ -1,0 +1,79 @@
+"""The report's section on reviews."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from danggol.report import build_report
+from danggol.report.pictures import Pictures
+from danggol.report.sections import reviews
+from danggol.shop import Shop
+
+WHEN = datetime(2024, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Shop:
+    """Thirty reviews: the first product displeases in 12 of 15, the second in 1 of 15; one lies about its stars."""
+    shop = Shop.create(tmp_path / "read")
+    bad = [nth < 12 or nth == 20 for nth in range(30)]
+    shop.write(
+        "reviews",
+        pl.DataFrame(
+            {
+                "review_id": [f"r{nth:02d}" for nth in range(30)],
+                "product_id": ["first" if nth < 15 else "second" for nth in range(30)],
+                "text": ["<b>환불</b> 요청\x07" if one else "좋아요" for one in bad],
+                "rating": [5.0 if nth == 3 else 1.0 if one else 5.0 for nth, one in enumerate(bad)],
+            }
+        ),
+    )
+    shop.write(
+        "review_sentiment",
+        pl.DataFrame(
+            {
+                "review_id": [f"r{nth:02d}" for nth in range(30)],
+                "score": [-0.9 if one else 0.9 for one in bad],
+                "label": ["negative" if one else "positive" for one in bad],
+                "confidence": [0.95] * 30,
+                "language": ["ko"] * 30,
+                "disagrees_with_rating": [nth == 3 for nth in range(30)],
+                "as_of": [WHEN] * 30,
+                "run_id": ["made"] * 30,
+            }
+        ),
+    )
+    return shop
+
+
+def test_shares_products_and_contradictions_are_told(read: Shop) -> None:
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None
+    assert (found.total, found.contradict) == (30, 1)
+    assert found.displeased == pytest.approx(13 / 30)
+    assert [one.good.product_id for one in found.displeasing] == ["first", "second"]
+    assert found.displeasing[0].low < 0.8 < found.displeasing[0].high
+    assert found.contradictions[0].text == "<b>환불</b> 요청"
+
+
+def test_the_page_escapes_what_reviewers_wrote(read: Shop) -> None:
+    page = build_report(read).read_text("utf8")
+    assert 'id="reviews"' in page
+    assert "&lt;b&gt;환불" in page
+    assert "<b>환불" not in page
+
+
+def test_a_shop_whose_reviews_were_not_read_has_no_section(tmp_path: Path) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    assert reviews.gather(shop, Pictures(shop)) is None
+    assert 'id="reviews"' not in build_report(shop).read_text("utf8")
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 10), (10, 10), (3, 10), (0, 1)])
+def test_the_interval_of_a_share_holds_it(hits: int, of: int) -> None:
+    low, high = reviews.wilson(hits, of)
+    assert 0 <= low <= hits / of <= high <= 1
