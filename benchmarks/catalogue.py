@@ -9,12 +9,12 @@ type; ``accuracy/unseen/...`` (joined) leaves those rows out.
 
 Chosen on a held-out tenth of the rows of split ``train``: what our model reads, its kernel's width, weights and ridge,
 and the neighbours; its search is not tuned. The peers' C, components and neighbours are fixed beforehand. They are:
-TF-IDF of word 1-2-grams with multinomial logistic regression for titles; for pictures 200 principal components of the
-pixels beside a histogram of colours, with logistic regression (``linear``) and
-with the 10 nearest neighbours (``neighbours``); and late fusion of the titles with each: log-probabilities added, the
-picture's weight chosen for each attribute on a tenth of the training rows. Their search gives each picture the log-
-probability of the values that the title is thought to have. Retrieval is among the test rows; only a title's own
-picture is right, so that a title that is there twice can be right once at rank 1.
+TF-IDF of word 1-2-grams with multinomial logistic regression for titles; for pictures 200 principal components of
+directions of edges (HOG) and of the layout of colours, beside a histogram of colours, with logistic regression
+(``linear``) and with the 10 nearest neighbours (``neighbours``); and late fusion of the titles with each: log-
+probabilities added, the picture's weight chosen for each attribute on a tenth of the training rows. Their search gives
+each picture the log-probability of the values that the title is thought to have. Retrieval is among the test rows; only
+a title's own picture is right, so that a title that is there twice can be right once at rank 1.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from sklearn.preprocessing import StandardScaler
 
 from danggol.encoders.convolution import read_pixels
 from danggol.encoders.convolution_settings import ConvolutionSettings
+from danggol.encoders.picture_blocks import picture_blocks
 from danggol.matching.catalogue.attributes import AttributeModel
 from danggol.matching.catalogue.items import Items
 from danggol.matching.catalogue.retrieval import PictureSearch, ranks
@@ -48,7 +49,7 @@ ATTRIBUTES = ("article_type", "sub_category", "base_colour", "gender", "season",
 PARTS = ("title", "image", "joined")
 HIDDEN = {"title": "picture", "image": "title"}
 """What our model is not shown where it answers by one part alone."""
-STRENGTH, COMPONENTS, BINS, NEIGHBOURS, WEIGHTS = 10.0, 200, 6, 10, np.linspace(0, 1, 21)
+STRENGTH, COMPONENTS, NEIGHBOURS, WEIGHTS = 10.0, 200, 10, np.linspace(0, 1, 21)
 DRAWS = 1000
 Floats = NDArray[np.float64]
 Logs = dict[str, Floats]
@@ -189,26 +190,16 @@ def tfidf(train: pl.DataFrame, test: pl.DataFrame) -> tuple:
 
 
 def seen(train: pl.DataFrame, test: pl.DataFrame) -> tuple[Floats, Floats]:
-    """Principal components of the pixels beside a histogram of colours, each of variance 1."""
-    pixels = [read_pixels(table["image"].to_list(), ConvolutionSettings())[0] for table in (train, test)]
-    rows = [one.reshape(len(one), -1).astype(np.float32) / 255 for one in pixels]
+    """Principal components of edges and layout beside a histogram of colours, each of variance 1."""
+    blocks = [
+        picture_blocks(read_pixels(table["image"].to_list(), ConvolutionSettings())[0]) for table in (train, test)
+    ]
+    rows = [np.concatenate([edges, 2 * layout], axis=1, dtype=np.float32) for edges, layout, _ in blocks]
     draw = np.random.default_rng(0).permutation(len(rows[0]))[:8000]
     reduced = PCA(COMPONENTS, svd_solver="randomized", random_state=0).fit(rows[0][draw])
-    tables = [
-        np.column_stack([reduced.transform(one), np.sqrt(histogram(part))])
-        for one, part in zip(rows, pixels, strict=True)
-    ]
+    tables = [np.column_stack([reduced.transform(one), part[2]]) for one, part in zip(rows, blocks, strict=True)]
     scale = StandardScaler().fit(tables[0])
     return tuple(scale.transform(one) for one in tables)
-
-
-def histogram(pixels: NDArray[np.uint8]) -> Floats:
-    """Shares of pixels (pictures, bins) in each cell of red, green and blue."""
-    cells = (pixels.astype(np.int32) * BINS) // 256
-    codes = (cells[..., 0] * BINS + cells[..., 1]) * BINS + cells[..., 2]
-    width = BINS**3
-    codes = codes.reshape(len(pixels), -1) + width * np.arange(len(pixels))[:, None]
-    return np.bincount(codes.ravel(), minlength=width * len(pixels)).reshape(len(pixels), width) / codes.shape[1]
 
 
 def both(rows: tuple, label: NDArray[np.int64], kept: NDArray[np.bool_], classes: int) -> tuple[Floats, Floats]:

@@ -22,7 +22,7 @@ class ConvolutionSettings(Settings):
     vector: int = Field(
         default=384, ge=8, le=4096, description="numbers of the last layer; a vector holds 2 x channels more"
     )
-    epochs: int = Field(default=8, ge=1, le=1000, description="passes over the pictures")
+    epochs: int = Field(default=5, ge=1, le=1000, description="passes over the pictures")
     batch_size: int = Field(default=128, ge=2, description="pictures of a step")
     learning_rate: float = Field(default=3e-3, gt=0, le=1, description="at its height")
     weight_decay: float = Field(default=0.05, ge=0, le=1, description="of AdamW")

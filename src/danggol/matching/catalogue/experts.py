@@ -169,6 +169,8 @@ class Experts:
         found: dict[str, Said] = {}
         if TITLE in kinds and self.titles is not None:
             found[TITLE] = self.titles.log_probabilities(seen.titles[rows])
+            if by_words := self.titles.log_probabilities_by_words(seen.titles[rows]):
+                found["words"] = by_words
         if PICTURE in kinds and self.pictures is not None:
             found[PICTURE] = self.pictures.log_probabilities(seen.looks[rows])
         if self.neighbours is not None and kinds != (PICTURE,):

@@ -1,4 +1,7 @@
-"""What a title says of a listing: a linear model on n-grams of words and characters for each attribute."""
+"""What a title says of a listing: linear models for each attribute, on n-grams of words and characters, and on words.
+
+Characters help with words never seen; a word that is an attribute's own, such as a colour, is believed more without.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,9 @@ class TitleModel:
         self.settings = settings
         self.counted: list[Ngrams] = []
         self.models: dict[str, NgramClasses] = {}
+        """by attribute, on all n-grams"""
+        self.word_models: dict[str, NgramClasses] = {}
+        """the same on those of words alone; empty where there are no others"""
 
     def read(self, titles: Sequence[str]) -> Self:
         """Learn the n-grams of titles. DataError: no word comes twice."""
@@ -54,11 +60,13 @@ class TitleModel:
             known = codes >= 0
             cells = inverse[known] * classes[name] + codes[known]
             counts = np.bincount(cells, minlength=len(first) * classes[name]).reshape(len(first), classes[name])
-            start = self.models.get(name)
-            self.models[name] = NgramClasses.fit(
-                rows[first], counts.astype(np.float64), self.settings.strength, self.settings.steps, start
-            )
+            self.models[name] = self._fitted(rows[first], counts, self.models.get(name))
+            if len(self.counted) > 1:
+                self.word_models[name] = self._fitted(self.words(rows[first]), counts, self.word_models.get(name))
         return self
+
+    def _fitted(self, rows: csr_matrix, counts: Codes, start: NgramClasses | None) -> NgramClasses:
+        return NgramClasses.fit(rows, counts.astype(np.float64), self.settings.strength, self.settings.steps, start)
 
     def words(self, rows: csr_matrix) -> csr_matrix:
         """(titles, words) the columns of rows that are words: tf-idf, of length one."""
@@ -68,14 +76,22 @@ class TitleModel:
         """By attribute (titles, classes), natural logarithms."""
         return {name: model.log_probabilities(rows) for name, model in self.models.items()}
 
+    def log_probabilities_by_words(self, rows: csr_matrix) -> dict[str, Floats]:
+        """The same by words alone; empty where there is nothing else."""
+        words = self.words(rows)
+        return {name: model.log_probabilities(words) for name, model in self.word_models.items()}
+
     def ngrams_to_json(self) -> str:
         """The n-grams as text."""
         return json.dumps([json.loads(one.to_json()) for one in self.counted], ensure_ascii=False)
 
     def to_bytes(self) -> bytes:
         """The weights as safetensors."""
-        weights = {f"{name}/weights": one.weights for name, one in self.models.items()}
-        return bytes(save(weights | {f"{name}/bias": one.bias for name, one in self.models.items()}))
+        tensors: dict[str, NDArray[np.float32]] = {}
+        for kind, models in (("", self.models), ("word_", self.word_models)):
+            tensors |= {f"{name}/{kind}weights": one.weights for name, one in models.items()}
+            tensors |= {f"{name}/{kind}bias": one.bias for name, one in models.items()}
+        return bytes(save(tensors))
 
     @classmethod
     def from_saved(cls, settings: AttributeSettings, ngrams: str, content: bytes) -> Self:
@@ -83,9 +99,10 @@ class TitleModel:
         model = cls(settings)
         model.counted = [Ngrams.from_json(json.dumps(one)) for one in json.loads(ngrams)]
         held = load(content)
-        names = [name.removesuffix("/bias") for name in held if name.endswith("/bias")]
-        model.models = {name: NgramClasses(held[f"{name}/weights"], held[f"{name}/bias"]) for name in names}
-        width = sum(len(one) for one in model.counted)
-        if any(len(one.weights) != width for one in model.models.values()):
-            raise ValueError(f"weights for other n-grams than the {width} that are there")
+        wide = sum(len(one) for one in model.counted), len(model.counted[0])
+        for kind, models, width in (("", model.models, wide[0]), ("word_", model.word_models, wide[1])):
+            for name in (key.removesuffix(f"/{kind}bias") for key in held if key.endswith(f"/{kind}bias")):
+                models[name] = NgramClasses(held[f"{name}/{kind}weights"], held[f"{name}/{kind}bias"])
+                if len(models[name].weights) != width:
+                    raise ValueError(f"weights for other n-grams than the {width} that are there")
         return model
