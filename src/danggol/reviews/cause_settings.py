@@ -24,3 +24,14 @@ class CauseSettings(Settings):
     sharpness: float = Field(default=5.0, gt=0, le=100, description="of the shares that causes get from their scores")
     folds: int = Field(default=5, ge=2, le=20, description="parts that the confidence is learnt on")
     seed: int = Field(default=0, ge=0, lt=2**31, description="of the parts")
+
+
+class AspectSettings(Settings):
+    """Settings of the model of marked terms; defaults chosen on training rows of SemEval 2014 and M-ABSA."""
+
+    fewest: int = Field(default=2, ge=1, description="words that a feature of the tagger must be at")
+    strength: float = Field(default=0.5, gt=0, le=1000, description="how closely the tagger follows the texts")
+    steps: int = Field(default=80, ge=1, le=10_000, description="of the tagger's training, at most")
+    eager: float = Field(default=0.2, ge=-10, le=10, description="log odds added to being part of a term")
+    polarity_strength: float = Field(default=3.0, gt=0, le=1000, description="how closely polarity follows the texts")
+    scorer_weight: float = Field(default=2.0, ge=0, le=100, description="of what a scorer says, beside the words")
