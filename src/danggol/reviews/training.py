@@ -45,7 +45,7 @@ def train(
     """
     began = time.perf_counter()
     chosen = settings or SentimentSettings()
-    rows = _rated(shop)
+    rows = rated(shop)
     rows = rows.with_columns(
         label=pl.Series(labels_of_ratings(rows["rating"].to_numpy(), chosen.target)).fill_nan(None)
     )
@@ -132,7 +132,7 @@ def shown(one: dict[str, float]) -> str:
     return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
 
 
-def _rated(shop: Shop) -> pl.DataFrame:
+def rated(shop: Shop) -> pl.DataFrame:
     """text (with the title above it), rating and source of the product, of the reviews that have stars."""
     shop.require("reviews")
     rows = shop.read("reviews", ["product_id", "title", "text", "rating"]).filter(pl.col("rating").is_not_null())
