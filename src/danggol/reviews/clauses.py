@@ -25,8 +25,7 @@ _CUT = re.compile(
     re.IGNORECASE,
 )
 
-_MARKS = ".…。！？!?,，、;；:：()[]~ 	
-"
+_MARKS = ".…。！？!?,，、;；:：()[]~ \t\r\n"
 
 
 class Clause(NamedTuple):
