@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.encoders.tiny import bert
 from tests.reviews.made import BAD, GOOD, reviews
 
 from danggol.errors import DataError, UsageError
-from danggol.reviews import SentimentModel
+from danggol.reviews import SentimentModel, SentimentSettings
+from danggol.reviews.pretraining import pretrain
 
 
 @pytest.fixture(scope="module")
@@ -134,3 +136,58 @@ def _small() -> SentimentModel:
     if not _SMALL:
         _SMALL.append(SentimentModel(bits=12).fit(*reviews(300)))
     return _SMALL[0]
+
+
+TINY = {"vocabulary": 300, "length": 16, "width": 8, "units": 8, "epochs": 3, "rate": 0.03, "batch": 32, "bits": 16}
+
+
+@pytest.mark.parametrize("kind", ["cnn", "lstm", "cnn-lstm", "transformer", "ensemble"])
+def test_every_kind_learns_and_is_saved(kind: str, tmp_path: Path) -> None:
+    model = SentimentModel(kind=kind, members=("linear", "cnn"), **TINY).fit(*reviews())
+    texts, label = reviews(100, seed=4)
+    found = model.predict([*texts, "", "😀"])
+    assert ((found["probability"][:100] > 0.5).to_numpy() == label).mean() > 0.9
+    assert found["label"][100] == "unreadable"
+    loaded = SentimentModel.load(model.save(tmp_path / "model"))
+    assert np.allclose(loaded.predict(texts)["score"], found["score"][:100], atol=1e-6)
+
+
+def test_stars_by_a_network() -> None:
+    texts, label = reviews(600)
+    model = SentimentModel(kind="cnn", target="stars", **TINY).fit(texts, 1 + 4 * label)
+    assert model.predict(["좋아요 만족합니다", "별로예요 실망입니다"])["stars"].to_list() == [5, 1]
+
+
+def test_related_reviews_help_where_labels_are_few() -> None:
+    few, some = reviews(60)
+    related, mood = reviews(1500, seed=5)
+    settings = SentimentSettings(kind="cnn", held=0.3, **{**TINY, "epochs": 1, "rate": 1e-3, "batch": 8})
+    start = pretrain([*few, "🙂", None], settings, (related, mood), passes=20)
+    texts, label = reviews(200, seed=6)
+    alone, helped = (SentimentModel(settings).fit(few, some, start=one).predict(texts) for one in (None, start))
+    right = [((one["score"] > 0).to_numpy() == label).mean() for one in (alone, helped)]
+    assert right[1] > max(0.9, right[0])
+
+
+def colours() -> tuple[list[str], list[int]]:
+    texts = [f"{one} bag {nth}" for nth in range(60) for one in ("red", "blue")]
+    return texts, [1, 0] * 60
+
+
+def test_a_frozen_model_of_the_hub(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    model = SentimentModel(kind=bert(tmp_path / "bert")).fit(*colours())
+    assert model.predict(["red bag 7", "blue bag 8"])["score"].sign().to_list() == [1, -1]
+
+
+def test_morphemes_are_read_whatever_the_ending() -> None:
+    pytest.importorskip("kiwipiepy")
+    good, bad = "가방이 예쁘고 좋았어요", "바지가 찢어지고 나빴어요"
+    texts = [f"{text} {nth}" for nth in range(60) for text in (good, bad)]
+    model = SentimentModel(kind="morphemes", bits=16).fit(texts, [1.0, 0.0] * 60)
+    assert model.predict(["예쁩니다", "찢어집니다"])["score"].sign().to_list() == [1, -1]
+
+
+def test_a_member_that_is_no_kind_is_refused() -> None:
+    with pytest.raises(UsageError, match="members"):
+        SentimentModel(kind="ensemble", members=("linear", "ensemble"))

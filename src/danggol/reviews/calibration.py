@@ -6,6 +6,7 @@ networks", ICML 2017, with a shift for each class.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Self
 
@@ -47,6 +48,16 @@ class ClassCalibration:
 
         found = minimize(loss, start, jac=True, method="L-BFGS-B").x
         return cls(max(float(np.exp(found[0])), _LEAST), found[1:])
+
+    def to_json(self) -> str:
+        """The slope and the shifts as text; floats survive a round trip exactly."""
+        return json.dumps({"slope": self.slope, "shifts": self.shifts.tolist()})
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what :meth:`to_json` wrote; KeyError, TypeError or ValueError where it is damaged."""
+        held = json.loads(text)
+        return cls(float(held["slope"]), np.array(held["shifts"], np.float64))
 
     def logs(self, scores: Floats) -> Floats:
         """Log probabilities (texts, classes)."""

@@ -79,6 +79,15 @@ class LinearReader:
             parts.append((rows @ self._wide + self.bias) * told[:, None])
         return np.concatenate(parts)
 
+    def files(self) -> dict[str, str | bytes]:
+        """The tables."""
+        return {"linear.safetensors": self.to_bytes()}
+
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt."""
+        return int(self.weights.size + self.bias.size)
+
     def to_bytes(self) -> bytes:
         """The tables as safetensors."""
         tables: dict[str, NDArray[Any]] = {

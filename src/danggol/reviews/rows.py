@@ -53,7 +53,7 @@ def shares_of(labels: ArrayLike, target: Target) -> Floats:
         shown = f", got {told[wrong][0]:g}" if values.ndim == 1 else ""
         raise DataError(f"labels of the target {target} are one number a text, {low:g} to {high:g}{shown}")
     if target == "stars":
-        found = (values[:, None] == STARS).astype(np.float64)
+        found: Floats = (values[:, None] == STARS).astype(np.float64)
     else:
         pleased = (values - low) / (high - low)
         found = np.column_stack([1 - pleased, pleased])

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import polars as pl
@@ -23,13 +23,18 @@ from danggol import artefact
 from danggol.errors import DataError, UsageError
 from danggol.reviews.calibration import ClassCalibration
 from danggol.reviews.language import languages
-from danggol.reviews.linear import LinearReader
+from danggol.reviews.readers import Reader, loaded, trained
 from danggol.reviews.rows import Floats, Rows, columns_of, kept_apart, shares_of
 from danggol.reviews.settings import SentimentSettings
 from danggol.reviews.text import Text, cleaned, readable
 from danggol.version import __version__
 
+if TYPE_CHECKING:
+    from danggol.reviews.pretraining import Pretrained
+
 _CHUNK = 4096
+_HELD = 1000
+"""Texts that are kept to calibrate by, at most."""
 _MODEL = "sentiment"
 LABELS = ("negative", "neutral", "positive")
 
@@ -41,24 +46,30 @@ class SentimentModel:
         if settings is not None and changes:
             raise UsageError("give either a settings object or settings by keyword, not both")
         self.settings = settings or SentimentSettings.of(changes)
-        self._reader: LinearReader | None = None
+        self._reader: Reader | None = None
         self._calibration: ClassCalibration | None = None
 
-    def fit(self, texts: Sequence[Text], labels: ArrayLike, weights: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        texts: Sequence[Text],
+        labels: ArrayLike,
+        weights: ArrayLike | None = None,
+        start: Pretrained | None = None,
+    ) -> Self:
         """Learn from texts and labels (texts,): 0 or 1, stars, or scores, as the target says; nan is no label.
 
-        ``weights`` (texts,) say how much each text counts. Texts that say nothing are left out. DataError: fewer than
-        two classes are there, or a label is off its range.
+        ``weights`` (texts,) say how much each text counts; ``start``, by :func:`danggol.reviews.pretraining.pretrain`,
+        is what networks begin with. Texts that say nothing are left out. DataError: fewer than two classes are there,
+        or a label is off its range.
         """
         rows = self._rows(texts, labels, weights)
         settings = self.settings
-        apart = kept_apart(rows.texts, settings.held, settings.seed)
-        learnt, held = (rows.part(np.flatnonzero(side)) for side in (~apart, apart))
-        if not _several(learnt) or not _several(held):
+        apart = kept_apart(rows.texts, min(settings.held, _HELD / max(len(rows), 1)), settings.seed)
+        held = rows.part(np.flatnonzero(apart))
+        if not _several(rows.part(np.flatnonzero(~apart))) or not _several(held):
             raise DataError("there are too few texts of each class to learn from; give more reviews with labels")
-        reader = LinearReader.fit(learnt, settings)
-        self._calibration = ClassCalibration.fit(reader.scores(held.texts), held.shares, held.often)
-        self._reader = LinearReader.fit(rows, settings)
+        self._reader, scores = trained(settings.kind, rows, apart, settings, start)
+        self._calibration = ClassCalibration.fit(scores, held.shares, held.often)
         return self
 
     def predict(self, texts: Sequence[Text]) -> pl.DataFrame:
@@ -78,18 +89,24 @@ class SentimentModel:
         """Calibrated log probabilities (texts, classes); for a text that says nothing, those of an empty one."""
         return self._logs(cleaned(texts, self.settings.longest))
 
+    @property
+    def parameters(self) -> int:
+        """Numbers that were learnt from labels."""
+        return self._fitted()[0].parameters
+
     def save(self, folder: str | Path, more: Mapping[str, str | bytes] | None = None) -> Path:
         """Save to a folder as plain files: JSON and safetensors; and ``more`` files by name, such as a card."""
         reader, calibration = self._fitted()
+        files = reader.files()
         config = {
             "capability": "reviews",
             "model": _MODEL,
             "format": artefact.FORMAT,
             "package_version": __version__,
             "settings": self.settings.model_dump(),
-            "calibration": {"slope": calibration.slope, "shifts": calibration.shifts.tolist()},
+            "files": sorted(files),
         }
-        files: dict[str, str | bytes] = {"linear.safetensors": reader.to_bytes()}
+        files["calibration.json"] = calibration.to_json()
         files[artefact.CONFIG] = json.dumps(config, indent=1, ensure_ascii=False)
         artefact.publish(Path(folder), files | dict(more or {}))
         return Path(folder)
@@ -101,9 +118,9 @@ class SentimentModel:
         config = artefact.read_config(source, "reviews", _MODEL, "train one with 'danggol reviews train'")
         try:
             model = cls(**config["settings"])
-            held = config["calibration"]
-            model._calibration = ClassCalibration(float(held["slope"]), np.array(held["shifts"], np.float64))
-            model._reader = LinearReader.from_bytes(artefact.read_bytes(source, "linear.safetensors"), model.settings)
+            model._calibration = ClassCalibration.from_json(artefact.read_text(source, "calibration.json"))
+            files = {name: artefact.read_bytes(source, name) for name in map(str, config["files"])}
+            model._reader = loaded(model.settings.kind, files, model.settings)
         except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
             raise DataError(f"the model in {source} is damaged ({str(error)[:80]}); train it again") from error
         return model
@@ -147,7 +164,7 @@ class SentimentModel:
         reader, calibration = self._fitted()
         return calibration.logs(reader.scores(clean))
 
-    def _fitted(self) -> tuple[LinearReader, ClassCalibration]:
+    def _fitted(self) -> tuple[Reader, ClassCalibration]:
         if self._reader is None or self._calibration is None:
             raise UsageError("the sentiment model is not trained; call fit(texts, labels) or load one")
         return self._reader, self._calibration

@@ -8,7 +8,8 @@ from pydantic import Field, field_validator
 
 from danggol.settings import Settings
 
-KINDS = ("linear",)
+NETWORKS = ("cnn", "lstm", "cnn-lstm", "transformer")
+KINDS = ("linear", "morphemes", *NETWORKS, "ensemble")
 """Kinds of model that are trained here; ``hf:NAME`` is one too."""
 Target = Literal["two", "stars", "score"]
 
@@ -32,9 +33,22 @@ class SentimentSettings(Settings):
     edges: int = Field(default=4, ge=0, le=12, description="longest run of characters with spaces; 0: none")
     jamo: int = Field(default=0, ge=0, le=12, description="longest run of Korean letters, from three; 0: none")
     words: int = Field(default=2, ge=0, le=5, description="longest run of words; 0: none")
-    morphemes: int = Field(default=0, ge=0, le=5, description="longest run of Korean morphemes; 0: none")
     fewest: int = Field(default=2, ge=1, description="texts that an n-gram must be in")
     strength: float = Field(default=2.0, gt=0, description="how closely the linear model follows the texts")
+    vocabulary: int = Field(default=16_000, ge=100, le=60_000, description="subwords that networks read, at most")
+    length: int = Field(default=80, ge=4, le=1024, description="subwords of a text that networks read, at most")
+    width: int = Field(default=64, ge=4, le=1024, description="numbers of a subword's vector; transformer: by fours")
+    units: int = Field(default=64, ge=1, le=4096, description="filters of each width, or units of an LSTM's direction")
+    layers: int = Field(default=1, ge=1, le=12, description="of the LSTM or the transformer")
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="share of the states that training drops")
+    lost: float = Field(default=0.1, ge=0, lt=1, description="share of the subwords that training hides")
+    epochs: int = Field(default=6, ge=1, le=1000, description="passes over the texts, at most; stopped early")
+    batch: int = Field(default=64, ge=1, description="texts of a step")
+    rate: float = Field(default=2e-3, gt=0, le=1, description="learning rate at its height")
+    members: tuple[str, ...] = Field(
+        default=("linear", "cnn", "cnn"), min_length=1, description="kinds in the ensemble; a kind may be in it often"
+    )
+    device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = Field(default=0, ge=0, lt=2**31, description="seed of everything random")
 
     @field_validator("kind")
@@ -43,3 +57,10 @@ class SentimentSettings(Settings):
         if kind not in KINDS and not (kind.startswith("hf:") and len(kind) > 3):
             raise ValueError(f"there is no kind {kind!r}; say {', '.join(KINDS)} or hf:NAME")
         return kind
+
+    @field_validator("members")
+    @classmethod
+    def _trained_here(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        if not set(members) <= set(KINDS) - {"ensemble"}:
+            raise ValueError(f"members are of {', '.join(KINDS[:-1])}")
+        return members
