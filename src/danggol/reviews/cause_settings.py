@@ -35,3 +35,24 @@ class AspectSettings(Settings):
     eager: float = Field(default=0.2, ge=-10, le=10, description="log odds added to being part of a term")
     polarity_strength: float = Field(default=3.0, gt=0, le=1000, description="how closely polarity follows the texts")
     scorer_weight: float = Field(default=2.0, ge=0, le=100, description="of what a scorer says, beside the words")
+
+
+class TopicSettings(Settings):
+    """Settings of the search for new topics."""
+
+    topics: int = Field(default=20, ge=1, le=1000, description="groups that clauses are gathered in, at most")
+    fewest: int = Field(default=5, ge=2, description="reviews that a topic must be in")
+    nearest: float = Field(default=0.35, ge=-1, le=1, description="cosine to its topic's middle that a clause needs")
+    commonest: float = Field(default=0.3, gt=0, le=1, description="share of the clauses that a run may be in")
+    width: int = Field(default=50, ge=1, le=1000, description="numbers of a clause's vector")
+    starts: int = Field(default=5, ge=1, le=100, description="times that the gathering begins anew; the best is kept")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of the starts")
+
+
+class RiseSettings(Settings):
+    """Settings of the test for causes that rose."""
+
+    past: int = Field(default=26, ge=1, le=520, description="weeks before the week, that it is compared with")
+    level: float = Field(default=0.05, gt=0, lt=1, description="share of false alarms among the alarms, at most")
+    examples: int = Field(default=3, ge=0, le=100, description="reviews shown for each cause")
+    zone: str = Field(default="UTC", description="time zone in which weeks begin, on Monday")

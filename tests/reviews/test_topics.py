@@ -1,0 +1,79 @@
+import numpy as np
+import polars as pl
+import pytest
+
+from danggol.errors import DataError, UsageError
+from danggol.reviews.cause_settings import TopicSettings
+from danggol.reviews.keywords import keywords, log_odds
+from danggol.reviews.topics import topics
+
+SAID = {
+    "smell": ["strange chemical smell", "the smell is strong", "smells like chemical paint", "odd smell for days"],
+    "dog": ["my dog loves chewing it", "dog toy for our puppy", "the puppy and dog sleep on it", "our dog ate it"],
+    "noise": ["makes a loud noise", "noise at night is loud", "very loud humming noise", "humming noise when on"],
+}
+
+
+def clauses(count=30, seed=0):
+    rng = np.random.default_rng(seed)
+    names = rng.choice(list(SAID), count * 3)
+    told = [
+        f"{rng.choice(SAID[name])} {rng.choice(list('abcdefghijklmnopqrstuvwxyz'))}{rng.choice(list('aeiou'))}"
+        for name in names
+    ]
+    return pl.DataFrame({"row": range(len(told)), "clause": told}), names
+
+
+def test_gathers_clauses_that_speak_of_the_same():
+    table, names = clauses()
+    found, labelled = topics(table, TopicSettings(topics=3))
+    assert found.height == 3 and found["clauses"].sum() <= table.height
+    for topic in found["topic"]:
+        inside = names[(labelled["topic"] == topic).fill_null(value=False).to_numpy()]
+        assert max(np.unique(inside, return_counts=True)[1]) >= 0.9 * len(inside)
+    words = {word for row in found["keywords"] for one in row for word in one.split()}
+    assert {"smell", "dog", "noise"} <= words
+    assert all(0 < len(one) <= 3 for one in found["examples"])
+
+
+def test_is_the_same_again_and_empty_where_there_is_little():
+    table, _ = clauses()
+    assert topics(table)[0].equals(topics(table)[0])
+    found, labelled = topics(table.head(4))
+    assert found.height == 0 and labelled["topic"].null_count() == 4
+    assert topics(table.clear())[0].height == 0
+    same = pl.DataFrame({"row": range(20), "clause": ["!!"] * 20})
+    assert topics(same)[0].height <= 1
+    with pytest.raises(DataError, match="lacks the column 'clause'"):
+        topics(table.drop("clause"))
+
+
+def test_log_odds_follow_the_formula():
+    counts, prior = np.array([[8.0, 2.0], [3.0, 7.0]]), np.array([1.0, 2.0])
+    odds, z = log_odds(counts, prior)
+    first = np.log(9 / (10 + 3 - 9)) - np.log(4 / (10 + 3 - 4))
+    assert np.isclose(odds[0, 0], first) and np.isclose(z[0, 0], first / np.sqrt(1 / 9 + 1 / 4))
+    assert np.allclose(odds[0], -odds[1])
+    with pytest.raises(UsageError, match="above 0"):
+        log_odds(counts, np.array([0.0, 1.0]))
+
+
+def test_keywords_tell_a_group_from_the_others():
+    table, names = clauses()
+    found = keywords(table["clause"].to_list(), names.tolist(), most=2)
+    top = dict(found.filter(pl.col("rank") == 1).select("group", "keyword").rows())
+    assert "smell" in top["smell"] and "dog" in top["dog"] and "noise" in top["noise"]
+    assert (found["z"] > 1.96).all()
+
+
+def test_random_groups_have_few_keywords():
+    table, _ = clauses(100)
+    groups = np.random.default_rng(1).choice(["a", "b"], table.height).tolist()
+    assert keywords(table["clause"].to_list(), groups, most=100).height <= 4
+
+
+def test_groups_are_one_a_text():
+    with pytest.raises(UsageError, match="2 texts and 1 groups"):
+        keywords(["a", "b"], ["x"])
+    with pytest.raises(DataError, match="two or more"):
+        keywords(["a", "b"], ["x", None])
