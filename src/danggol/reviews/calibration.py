@@ -16,8 +16,8 @@ from scipy.special import log_softmax, softmax
 
 from danggol.reviews.rows import Floats
 
-_PRIOR = 1e-3
-"""How strongly slope and shifts are held to 1 and 0, so that few rows of one class end in finite numbers."""
+_PRIOR = np.array([1.0, 10.0])
+"""How strongly the log of the slope, and the shifts, are held to zero, so that few rows move no threshold."""
 _LEAST = 1e-2
 
 
@@ -36,7 +36,8 @@ class ClassCalibration:
         if not len(scores):
             return cls(1.0, np.zeros(classes))
         weight = often / often.sum()
-        start = np.concatenate([[0.0], np.zeros(classes)])
+        start = np.zeros(1 + classes)
+        held = np.concatenate([_PRIOR[:1], np.full(classes, _PRIOR[1])]) / len(scores)
 
         def loss(values: Floats) -> tuple[float, Floats]:
             slope = np.exp(values[0])
@@ -44,7 +45,7 @@ class ClassCalibration:
             wrong = weight[:, None] * (softmax(logs, axis=1) - shares)
             gradient = np.concatenate([[slope * (wrong * scores).sum()], wrong.sum(axis=0)])
             cost = -float((weight[:, None] * shares * logs).sum())
-            return cost + _PRIOR * float(values @ values) / 2, gradient + _PRIOR * values
+            return cost + float(held @ values**2) / 2, gradient + held * values
 
         found = minimize(loss, start, jac=True, method="L-BFGS-B").x
         return cls(max(float(np.exp(found[0])), _LEAST), found[1:])
