@@ -41,9 +41,15 @@ def test_the_span_is_the_clause_that_shows_it(seeds):
     assert all(0.5 <= row["confidence"] <= 1 for row in rows)
 
 
-def test_a_scorer_takes_the_place_of_words_of_feeling():
+def test_a_scorer_speaks_where_there_are_no_words_of_feeling():
     seeds = SeedAspects(scorer=lambda texts: np.array([0.25 if "meh" in one else -0.5 for one in texts]))
-    assert said(seeds, "the price is meh; delivery was great") == {"price": 0.25, "delivery_time": -0.5}
+    assert said(seeds, "the price is meh; delivery was great") == {"price": 0.25, "delivery_time": 1}
+
+
+def test_a_clause_without_feeling_takes_that_of_the_review(seeds):
+    assert said(seeds, "About the price: terrible") == {"price": -1}
+    assert said(seeds, "I love this. The price is what I expected") == {"price": 1}
+    assert said(seeds, "The price is what I expected") == {"price": 0}
 
 
 def test_clauses_without_seeds_are_unexplained(seeds):

@@ -16,6 +16,8 @@ def market(seed, products=60, weeks=12, jump=None):
     """Reviews with causes whose shares do not change, but for ``jump``: (product, cause, share) in the last week."""
     rng = np.random.default_rng(seed)
     count = rng.poisson(8, (products, weeks))
+    if jump is not None:
+        count[jump[0], -1] = 12
     product, week = (np.repeat(one.ravel(), count.ravel()) for one in np.indices((products, weeks)))
     share = rng.uniform(0.02, 0.4, (products, len(CAUSES)))
     chance = share[product]

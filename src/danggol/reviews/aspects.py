@@ -1,8 +1,9 @@
 """What reviews speak of and how, without labels: seed words of aspects, and feeling counted clause by clause.
 
-A clause speaks of an aspect where it holds one of its seeds. How it speaks of it is told by the words of feeling in the
-clause (one that is negated counts for the opposite), by a scorer where one is given, or else by what the seed says by
-itself ("broken"). Of a clause without feeling, that of the one behind it counts where that one names no aspect.
+A clause speaks of an aspect where it holds one of its seeds. How it speaks of it is told by what the seed says by
+itself ("broken"), or by the words of feeling in the clause; what is negated counts for the opposite. A clause without
+such words is told by a scorer where one is given, or else by the clause behind it where that one names no aspect, or by
+all words of feeling in the review.
 
     SeedAspects().label(["배송은 빠른데 포장이 엉망이에요"])   # row, aspect, polarity, span, confidence
 """
@@ -103,25 +104,28 @@ class SeedAspects:
             said = np.asarray(self.scorer([clause.text for clause in clauses]), np.float64)
         else:
             said = np.full(len(clauses), np.nan)
+        whole = (sum(one.up for one in named), sum(one.down for one in named))
         found = []
         for nth, one in enumerate(named):
             behind = named[nth + 1] if nth + 1 < len(named) else None
             for aspect, turned in one.aspects.items():
-                polarity, sure = self._polarity(one, behind, aspect, turned, float(said[nth]))
+                polarity, sure = self._polarity(one, behind, aspect, turned, float(said[nth]), whole)
                 found.append(Mention(aspect, polarity, clauses[nth].text, sure))
         return found
 
     def _polarity(
-        self, here: _Named, behind: _Named | None, aspect: str, turned: bool, scored: float
+        self, here: _Named, behind: _Named | None, aspect: str, turned: bool, scored: float, whole: tuple[int, int]
     ) -> tuple[float, float]:
-        if not np.isnan(scored):
-            return float(np.clip(scored, -1, 1)), (1 + min(abs(scored), 1.0)) / 2
         own = self.words.feeling[aspect]
         up, down = here.up, here.down
         if own:
             return (-own if turned else own), 0.75
+        if not up + down and not np.isnan(scored):
+            return float(np.clip(scored, -1, 1)), (1 + min(abs(scored), 1.0)) / 2
         if not up + down and behind is not None and not behind.aspects:
             up, down = behind.up, behind.down
+        if not up + down:
+            up, down = whole
         if not up + down:
             return 0.0, 0.5
         net = (up - down) / (up + down)
