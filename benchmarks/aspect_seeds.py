@@ -3,12 +3,12 @@
     python benchmarks/aspect_seeds.py [--data DIR] [--aspects FILE]
 
 Sentences of SemEval 2014 restaurants (training file) and of M-ABSA's tests in seven languages. Nothing is learnt from
-these files; which clause tells the polarity was chosen on M-ABSA's training files. Categories that mean one of our aspects are compared: everywhere price and service;
-in laptops, phones and food also delivery, packaging and quality. ``f1/SET`` is pooled over sentences and aspects,
-``f1/SET_ASPECT`` of one. ``accuracy/SET`` is of the sign of polarity, on rightly found aspects that gold calls positive
-or negative (0 is wrong). Peer ``name``: the aspect's English name and nothing else, English sets only; ``usual``: all
-is positive. ``danggol-scorer`` hears a sentiment model that learnt from stars (MARC; in Korean naver_shopping) where a
-clause has no word of feeling; only its ``accuracy`` differs.
+these files; which clause tells the polarity was chosen on M-ABSA's training files. Categories that mean one of our
+aspects are compared: everywhere price and service; in laptops, phones and food also delivery, packaging and quality.
+``f1/SET`` is pooled over sentences and aspects, ``f1/SET_ASPECT`` of one. ``accuracy/SET`` is of the sign of polarity,
+on rightly found aspects that gold calls positive or negative (0 is wrong). Peer ``name``: the aspect's English name and
+nothing else, English sets only; ``usual``: all is positive. ``danggol-scorer`` hears a sentiment model that learnt from
+stars (MARC; in Korean naver_shopping) where a clause has no word of feeling; only its ``accuracy`` differs.
 """
 
 from __future__ import annotations
