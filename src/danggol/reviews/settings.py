@@ -34,6 +34,7 @@ class SentimentSettings(Settings):
     jamo: int = Field(default=0, ge=0, le=12, description="longest run of Korean letters, from three; 0: none")
     words: int = Field(default=2, ge=0, le=5, description="longest run of words; 0: none")
     fewest: int = Field(default=2, ge=1, description="texts that an n-gram must be in")
+    limit: int = Field(default=2_000_000, ge=1, description="n-grams kept, those in most texts first; six bytes each")
     strength: float = Field(default=4.0, gt=0, description="how closely the linear model follows the texts")
     vocabulary: int = Field(default=16_000, ge=100, le=60_000, description="subwords that networks read, at most")
     length: int = Field(default=80, ge=4, le=1024, description="subwords of a text that networks read, at most")
