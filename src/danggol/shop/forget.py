@@ -57,6 +57,8 @@ class ForgetReport:
     blanked: dict[str, int] = field(default_factory=dict)
     files: dict[str, int] = field(default_factory=dict)
     pictures: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    """what danggol makes again and may quote them: the report, labels of a run that did not end"""
     old_versions: int = 0
     remains: tuple[Remainder, ...] = ()
 
@@ -66,8 +68,9 @@ def forget(shop: Shop, customer_id: str) -> ForgetReport:
     their reviews, the text of rejected rows that name them, their rows in other Parquet files (such as ``truth/``),
     and all old versions of the tables that may hold them; together, or nothing of it.
 
-    Models are not trained again: in their Parquet files the id gives way to a made-up one, and the report names each
-    model folder and each text file that may still know the person. UsageError where nobody has the id.
+    The shop's HTML report goes too, since it quotes reviews; ``danggol report`` makes it again. Models are not trained
+    again: in their Parquet files the id gives way to a made-up one, and what is returned names each model folder and
+    each text file that may still know the person. UsageError where nobody has the id.
     """
     if not customer_id.strip():
         raise UsageError("the customer's id is empty; check the id")
@@ -91,11 +94,12 @@ def forget(shop: Shop, customer_id: str) -> ForgetReport:
             raise UsageError(f"no table of the shop {shop.path} knows the customer '{customer_id}'; check the id")
         for name in _HOLDING:
             run.purge(name)
-        for picture in pictures:
-            run.remove_file(picture)
+        again = person.made_again()
+        for name in (*pictures, *again):
+            run.remove_file(name)
     if records:
         blanked["runs"] = records
-    return ForgetReport(rows, blanked, files, tuple(pictures), len(old), person.remains())
+    return ForgetReport(rows, blanked, files, tuple(pictures), again, len(old), person.remains())
 
 
 class _Person:
@@ -157,6 +161,12 @@ class _Person:
                 others.append(f"SELECT {value} FROM {table}")
         sql = f"SELECT DISTINCT name_ FROM ({mine} EXCEPT ({' UNION ALL '.join(others)})) WHERE name_ IS NOT NULL"
         return [name for name in self.shop.sql(sql, extra=gone)["name_"].sort() if self._is_file(name)]
+
+    def made_again(self) -> tuple[str, ...]:
+        """Files that quote reviews or label them without a customer's id, and that danggol makes again."""
+        report, labels = self.shop.path / "report" / "index.html", self.shop.path / "cache" / "reviews"
+        found = [path for path in (report, *sorted(labels.rglob("*"))) if path.is_file()]
+        return tuple(path.relative_to(self.shop.path).as_posix() for path in found)
 
     def _is_file(self, name: str) -> bool:
         try:

@@ -199,6 +199,8 @@ def forget(customer: str, path: Path) -> Outcome:
         f"Customer '{customer}' is forgotten.",
         Table(("table or file", "removed"), [row for row in counts if row[1]]),
     ]
+    if "report/index.html" in gone.removed:
+        words.append("The report was removed, since it may quote them; danggol report makes it again.")
     if gone.remains:
         reasons = {
             "learned": "learned from the person among others; train again to be rid of that",
