@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock
+
 from danggol.errors import DataError, UsageError
 
 if TYPE_CHECKING:
@@ -23,11 +25,23 @@ def publish(target: Path, files: Mapping[str, str | bytes]) -> None:
     """Write the files to a folder beside ``target``, then let it take its place.
 
     Where a model is there already it is moved aside first; killed between the two moves, :func:`locate` still finds it.
+    Two saves at once follow one another.
     """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(_beside(target, "lock")):
+        _publish(target, files)
+
+
+def check_target(target: Path) -> None:
+    """UsageError where something else than a model lies there, so that a model cannot take its place."""
     if target.exists() and not (target / CONFIG).exists() and any(target.iterdir() if target.is_dir() else [target]):
         raise UsageError(f"{target} holds something else than a model; choose another folder for the model")
-    staged, aside = _beside(target, "new"), _beside(target, "old")
+
+
+def _publish(target: Path, files: Mapping[str, str | bytes]) -> None:
     recover(target)
+    check_target(target)
+    staged, aside = _beside(target, "new"), _beside(target, "old")
     shutil.rmtree(staged, ignore_errors=True)
     staged.mkdir(parents=True)
     for name, content in files.items():
