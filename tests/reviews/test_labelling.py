@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from filelock import FileLock
 
 from danggol.errors import DataError, UsageError
 from danggol.reviews import SentimentModel, SentimentSettings, labelling
@@ -110,3 +111,55 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
         train(shop)
     with pytest.raises(UsageError, match="no model"):
         label(shop, tmp_path / "nowhere")
+
+
+def test_a_run_that_goes_on_reads_the_same_reviews_however_they_come(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(labelling, "_BATCH", 100)
+    label(shop)
+    whole = shop.read("review_sentiment").drop("run_id")
+    real, calls = SentimentModel.predict, []
+
+    def killed(self: SentimentModel, texts: list[str]) -> pl.DataFrame:
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        calls.append(len(texts))
+        return real(self, texts)
+
+    monkeypatch.setattr(SentimentModel, "predict", killed)
+    with pytest.raises(KeyboardInterrupt):
+        label(shop)
+    monkeypatch.setattr(SentimentModel, "predict", real)
+    parts = sorted((shop.path / "cache" / "reviews").rglob("*.parquet"))
+    parts[1].write_bytes(b"")
+    given = Shop.batches
+    monkeypatch.setattr(Shop, "batches", lambda self, name, columns, size: given(self, name, columns, 37))
+    label(shop)
+    assert shop.read("review_sentiment").drop("run_id").equals(whole)
+
+
+def test_reviews_that_change_meanwhile_are_not_labelled_as_they_were(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = SentimentModel.predict
+
+    def meanwhile(self: SentimentModel, texts: list[str]) -> pl.DataFrame:
+        shop.write("reviews", reviews(10))
+        return real(self, texts)
+
+    monkeypatch.setattr(SentimentModel, "predict", meanwhile)
+    with pytest.raises(DataError, match="changed while"):
+        label(shop)
+    assert not shop.has("review_sentiment")
+
+
+def test_one_run_labels_at_a_time(shop: Shop) -> None:
+    (shop.path / "cache").mkdir(exist_ok=True)
+    with FileLock(shop.path / "cache" / "reviews.lock"), pytest.raises(UsageError, match="another run"):
+        label(shop)
+
+
+def test_ratings_that_are_no_number_contradict_nothing(shop: Shop) -> None:
+    shop.write("reviews", reviews(100).with_columns(rating=pl.lit(float("nan"))))
+    assert label(shop)["contradict_their_stars"] == 0

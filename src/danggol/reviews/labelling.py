@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,11 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from filelock import FileLock, Timeout
 
 from danggol import artefact
-from danggol.errors import UsageError
+from danggol.errors import DataError, UsageError
 from danggol.progress import stage
 from danggol.reviews.sentiment import SentimentModel
+from danggol.version import __version__
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -41,18 +45,39 @@ def label(shop: Shop, model: str | Path | None = None) -> dict[str, Any]:
 
     ``model``: the folder of a saved one; without, the shop's own where it has one, else the one that comes with
     danggol. A review's title is read with it. Batches of 20,000 are laid down as they are done. DataError: the shop has
-    no reviews. UsageError: there is no model.
+    no reviews, or they changed while they were read. UsageError: there is no model, or another run is labelling.
     """
     shop.require("reviews")
     folder = model_folder(shop, model)
+    lock = FileLock(shop.path / _PARTS.parent / f"{_PARTS.name}.lock", timeout=0)
+    (shop.path / _PARTS.parent).mkdir(exist_ok=True)
+    try:
+        with lock:
+            return _labelled(shop, folder)
+    except Timeout as error:
+        raise UsageError(f"another run is labelling the reviews of {shop.path}; wait until it has ended") from error
+
+
+def review_texts(rows: pl.DataFrame) -> list[str]:
+    """What was written (rows,): the title, where there is one, and the text below it."""
+    told = pl.concat_str(pl.col("title", "text"), separator="\n", ignore_nulls=True)
+    return rows.select(told.fill_null("")).to_series().to_list()
+
+
+def _labelled(shop: Shop, folder: Path) -> dict[str, Any]:
     reader = SentimentModel.load(folder)
-    parts = shop.path / _PARTS / f"{_fingerprint(folder)}-{shop.versions.current()['reviews']}"
+    version = shop.versions.current()["reviews"]
+    parts = shop.path / _PARTS / f"{_fingerprint(folder)}-{version}"
     parts.mkdir(parents=True, exist_ok=True)
-    files = _read(shop, reader, parts)
-    as_of = _latest(shop)
+    files, latest = _read(shop, reader, parts)
+    learnt_until = _learnt_until(folder)
+    times = [one for one in (latest, learnt_until) if one is not None]
+    as_of = min(max(times, default=datetime.now(UTC)), datetime.now(UTC))
     counts: dict[str, int] = {}
     contradict = reviews = 0
     with shop.run("reviews label", settings=reader.settings.model_dump()) as run:
+        if run.inputs.get("reviews") != version:
+            raise DataError("the reviews changed while they were read; run 'danggol reviews label' again")
         writer = run.writer("review_sentiment")
         for file in files:
             rows = pl.read_parquet(file)
@@ -70,30 +95,66 @@ def label(shop: Shop, model: str | Path | None = None) -> dict[str, Any]:
     }
 
 
-def review_texts(rows: pl.DataFrame) -> list[str]:
-    """What was written (rows,): the title, where there is one, and the text below it."""
-    told = pl.concat_str(pl.col("title", "text"), separator="\n", ignore_nulls=True)
-    return rows.select(told.fill_null("")).to_series().to_list()
-
-
-def _read(shop: Shop, reader: SentimentModel, folder: Path) -> list[Path]:
-    """The files of what was read, batch by batch; those of a run that was killed are used as they are."""
-    files = []
+def _read(shop: Shop, reader: SentimentModel, folder: Path) -> tuple[list[Path], datetime | None]:
+    """The files of what was read, batch by batch, those of a run that was killed as they are; and the latest time."""
+    files: list[Path] = []
+    latest: datetime | None = None
     with stage("reviews", shop.tables()["reviews"].rows) as bar:
         for nth, batch in enumerate(_batches(shop)):
             file = folder / f"part-{nth:06d}.parquet"
-            if not file.exists():
-                part = file.with_suffix(".part")
-                _told(reader, batch).write_parquet(part)
-                part.replace(file)
+            if not _holds(file, batch):
+                _laid_down(_told(reader, batch), file)
             files.append(file)
+            told = batch["ts"].max()
+            latest = max((one for one in (latest, told) if isinstance(one, datetime)), default=None)
             bar.advance(batch.height)
-    return files
+    return files, latest
+
+
+def _learnt_until(folder: Path) -> datetime | None:
+    """The time of the latest review that the model learnt from, where its figures tell it."""
+    if not (folder / "metrics.json").exists():
+        return None
+    told = artefact.read_json(folder, "metrics.json")
+    as_of = told.get("as_of") if isinstance(told, dict) else None
+    try:
+        return None if as_of is None else datetime.fromisoformat(as_of)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"the model's {folder / 'metrics.json'} tells no time as as_of; train it again") from error
 
 
 def _batches(shop: Shop) -> Iterator[pl.DataFrame]:
-    columns = ["review_id", "title", "text", "rating"]
-    return (pl.DataFrame(batch) for batch in shop.batches("reviews", columns, _BATCH))
+    """The reviews in order, as many each time: what the engine gives at a time depends on the machine."""
+    held: list[pl.DataFrame] = []
+    for given in shop.batches("reviews", ["review_id", "title", "text", "rating", "ts"], _BATCH):
+        held.append(pl.DataFrame(given))
+        if sum(one.height for one in held) >= _BATCH:
+            whole = pl.concat(held)
+            ends = range(_BATCH, whole.height + 1, _BATCH)
+            yield from (whole.slice(end - _BATCH, _BATCH) for end in ends)
+            held = [whole.slice(ends[-1])]
+    rest = pl.concat(held) if held else None
+    if rest is not None and rest.height:
+        yield rest
+
+
+def _holds(file: Path, batch: pl.DataFrame) -> bool:
+    """Whether a file has the labels of just these reviews."""
+    try:
+        return file.exists() and pl.read_parquet(file, columns=["review_id"])["review_id"].equals(batch["review_id"])
+    except (pl.exceptions.PolarsError, OSError):
+        return False
+
+
+def _laid_down(rows: pl.DataFrame, file: Path) -> None:
+    content = io.BytesIO()
+    rows.write_parquet(content)
+    part = file.with_suffix(".part")
+    with part.open("wb") as opened:
+        opened.write(content.getvalue())
+        opened.flush()
+        os.fsync(opened.fileno())
+    part.replace(file)
 
 
 def _told(reader: SentimentModel, batch: pl.DataFrame) -> pl.DataFrame:
@@ -101,24 +162,16 @@ def _told(reader: SentimentModel, batch: pl.DataFrame) -> pl.DataFrame:
     said = reader.predict(review_texts(batch))
     sure = pl.col("confidence") >= _SURE
     pleased, displeased = pl.col("label") == "positive", pl.col("label") == "negative"
-    stars = batch["rating"]
-    rows = said.with_columns(batch["review_id"], rating=stars).with_columns(
-        disagrees_with_rating=pl.when(pl.col("rating").is_not_null()).then(
-            sure & ((pleased & (pl.col("rating") <= 2)) | (displeased & (pl.col("rating") >= 4)))
-        )
-    )
+    stars = pl.col("rating").fill_nan(None)
+    lies = sure & ((pleased & (stars <= 2)) | (displeased & (stars >= 4)))
+    rows = said.with_columns(batch["review_id"], batch["rating"])
+    rows = rows.with_columns(disagrees_with_rating=pl.when(stars.is_not_null()).then(lies))
     return rows.select("review_id", "score", "label", "confidence", "language", "disagrees_with_rating")
 
 
-def _latest(shop: Shop) -> datetime:
-    """The time of the latest review; now, where no review tells a time."""
-    found = shop.sql("SELECT max(ts) AS latest FROM reviews")["latest"][0]
-    return found if isinstance(found, datetime) else datetime.now(UTC)
-
-
 def _fingerprint(folder: Path) -> str:
-    """The same for two models that are the same, byte by byte."""
-    held = hashlib.sha256()
+    """The same for two models that are the same, byte by byte, read by the same release of danggol."""
+    held = hashlib.sha256(f"{__version__} {_BATCH}".encode())
     for file in sorted(folder.iterdir()):
         if file.is_file():
             held.update(file.name.encode() + hashlib.sha256(file.read_bytes()).digest())

@@ -6,6 +6,7 @@ import json
 import resource
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +14,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from danggol import artefact
 from danggol.errors import DataError
 from danggol.metrics import Interval, bootstrap
 from danggol.reviews.labelling import review_texts
 from danggol.reviews.rows import kept_apart, labels_of_ratings
 from danggol.reviews.sentiment import SentimentModel
 from danggol.reviews.settings import SentimentSettings
+from danggol.reviews.text import cleaned
 from danggol.version import __version__
 
 if TYPE_CHECKING:
@@ -45,20 +48,21 @@ def train(
     """
     began = time.perf_counter()
     chosen = settings or SentimentSettings()
+    folder = shop.path / "models" / "reviews" if to is None else Path(to)
+    artefact.check_target(folder)
     rows = rated(shop)
-    rows = rows.with_columns(
-        label=pl.Series(labels_of_ratings(rows["rating"].to_numpy(), chosen.target)).fill_nan(None)
-    )
-    rows = rows.drop_nulls("label")
+    labels = pl.Series(labels_of_ratings(rows["rating"].to_numpy(), chosen.target)).fill_nan(None)
+    rows = rows.with_columns(label=labels).drop_nulls("label")
     if not rows.height:
         raise DataError("no review has stars to learn from; 'danggol reviews label' can read them with danggol's model")
-    apart = pl.Series(kept_apart(rows["text"].to_list(), _KEPT, chosen.seed + 1))
+    apart = pl.Series(kept_apart(cleaned(rows["text"].to_list(), chosen.longest), _KEPT, chosen.seed + 1))
     learnt, kept = rows.filter(~apart), rows.filter(apart)
+    if not kept.height:
+        raise DataError("the shop has too few reviews with stars to keep some for measuring; give more")
     weights = _weights(learnt) if balanced else None
     model = SentimentModel(chosen).fit(learnt["text"].to_list(), learnt["label"].to_numpy(), weights)
     figures = measure(model, kept)
-    folder = shop.path / "models" / "reviews" if to is None else Path(to)
-    told = {"learnt_from": learnt.height, **figures, "notes": list(notes)}
+    told = {"learnt_from": learnt.height, **figures, "notes": list(notes), "as_of": _latest(rows)}
     model.save(folder, {"metrics.json": json.dumps(told, indent=1), "card.md": card(chosen, told)})
     return {**told, "model": str(folder), "seconds": round(time.perf_counter() - began, 1)}
 
@@ -66,10 +70,12 @@ def train(
 def measure(model: SentimentModel, rows: pl.DataFrame) -> dict[str, Any]:
     """How right the model is on reviews that it has not learnt from: in all, by language and by source of 50 or more.
 
-    ``rows``: text, label as the target says, source. Stars count as right where the likeliest star is the true one;
-    scores where their sign is. ``answered`` is the share that the model is sure of, and ``accuracy_answered`` how many
-    of those are right; ``per_second`` is how many it reads in a second.
+    ``rows``: text, label as the target says, source. Stars count as right where the star that is told is the true one;
+    scores where their sign is, those of 0 left out. ``answered`` is the share that the model is sure of, and
+    ``accuracy_answered`` how many of those are right; ``per_second`` is how many it reads in a second.
     """
+    if model.settings.target == "score":
+        rows = rows.filter(pl.col("label") != 0)
     began = time.perf_counter()
     said = model.predict(rows["text"].to_list())
     seconds = time.perf_counter() - began
@@ -133,14 +139,21 @@ def shown(one: dict[str, float]) -> str:
 
 
 def rated(shop: Shop) -> pl.DataFrame:
-    """text (with the title above it), rating and source of the product, of the reviews that have stars."""
+    """text (with the title above it), rating, ts and source of the product, of the reviews that have stars."""
     shop.require("reviews")
-    rows = shop.read("reviews", ["product_id", "title", "text", "rating"]).filter(pl.col("rating").is_not_null())
+    rows = shop.read("reviews", ["product_id", "title", "text", "rating", "ts"])
+    rows = rows.filter(pl.col("rating").is_not_null() & pl.col("rating").is_not_nan())
     rows = rows.with_columns(text=pl.Series(review_texts(rows), dtype=pl.String))
     if not shop.has("products"):
-        return rows.select("text", "rating", source=pl.lit(None, pl.String))
+        return rows.select("text", "rating", "ts", source=pl.lit(None, pl.String))
     known = shop.read("products", ["product_id", "source"]).unique("product_id")
-    return rows.join(known, on="product_id", how="left", maintain_order="left").select("text", "rating", "source")
+    return rows.join(known, on="product_id", how="left", maintain_order="left").select("text", "rating", "ts", "source")
+
+
+def _latest(rows: pl.DataFrame) -> str | None:
+    """The time of the latest review that went in; None where none tells a time."""
+    told = rows["ts"].max()
+    return told.isoformat() if isinstance(told, datetime) else None
 
 
 def _weights(rows: pl.DataFrame) -> NDArray[np.float64]:
