@@ -55,7 +55,7 @@ def test_shares_products_and_contradictions_are_told(read: Shop) -> None:
     assert found is not None
     assert (found.total, found.contradict) == (30, 1)
     assert found.displeased == pytest.approx(13 / 30)
-    assert [one.good.product_id for one in found.displeasing] == ["first", "second"]
+    assert [one.good.product_id for one in found.displeasing] == ["first"]
     assert found.displeasing[0].low < 0.8 < found.displeasing[0].high
     assert found.contradictions[0].text == "<b>환불</b> 요청"
 

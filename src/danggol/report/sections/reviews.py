@@ -83,7 +83,7 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
             )
             for row in told[:_SHOWN]
         ],
-        displeasing=_displeasing(shop, pictures),
+        displeasing=_displeasing(shop, pictures, share["displeased"] / max(sum(share.values()), 1e-9)),
         contradictions=[
             Contradiction(_short(row["title"], row["text"]), row["language"] or "", row["rating"], row["label"])
             for row in rows(shop, "review_contradictions", most=_SHOWN)
@@ -91,14 +91,14 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
     )
 
 
-def _displeasing(shop: Shop, pictures: Pictures) -> list[Displeasing]:
-    """The products whose share of displeased reviews is surely high: by the lower end of its interval."""
+def _displeasing(shop: Shop, pictures: Pictures, usual: float) -> list[Displeasing]:
+    """The products whose share of displeased reviews is surely above the shop's: by the lower end of its interval."""
     found = []
     for row in rows(shop, "review_products", least=_LEAST):
         low, high = wilson(row["displeased"], row["reviews"])
         found.append((low, high, row))
     found.sort(key=lambda one: (-one[0], one[2]["product_id"]))
-    chosen = [one for one in found if one[2]["displeased"]][:_SHOWN]
+    chosen = [one for one in found if one[0] > usual][:_SHOWN]
     known = goods(shop, pictures, [row["product_id"] for _, _, row in chosen])
     return [
         Displeasing(known[row["product_id"]], row["reviews"], row["displeased"] / row["reviews"], low, high)

@@ -5,8 +5,8 @@ SELECT
     count(*) FILTER (s.label = 'negative') AS displeased,
     count(*) FILTER (s.label = 'positive') AS pleased
 FROM review_sentiment s
-JOIN reviews r USING (review_id)
-WHERE r.product_id IS NOT NULL AND s.label IN ('positive', 'negative', 'neutral')
+JOIN (SELECT DISTINCT ON (review_id) review_id, product_id FROM reviews ORDER BY review_id, product_id) r USING (review_id)
+WHERE r.product_id IS NOT NULL AND s.label IN ('positive', 'negative')
 GROUP BY 1
 HAVING count(*) >= $least
 ORDER BY r.product_id
