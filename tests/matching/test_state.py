@@ -139,3 +139,48 @@ def test_a_file_that_cannot_be_matched_is_said_in_a_sentence(shop: Shop, tmp_pat
 def test_there_must_be_a_file(shop: Shop, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no file"):
         against(shop, tmp_path / "lost.csv")
+
+
+def test_why_and_a_file_leave_what_match_kept_alone(shop: Shop, table: pl.DataFrame, tmp_path: Path) -> None:
+    offered = tmp_path / "supplier.csv"
+    table.tail(_NEW).write_csv(offered)
+    shop.write("products", table)
+    first, second = table["product_id"].head(2).to_list()
+    why(shop, first, second)
+    against(shop, offered)
+    assert match(shop)["joined"] == _NEW
+
+
+def test_groups_that_were_renamed_in_the_table_keep_their_names(shop: Shop) -> None:
+    groups = shop.read("product_groups")
+    renamed = groups.with_columns(group_id="mine-" + pl.col("group_id"))
+    shop.write("product_groups", renamed)
+    assert match(shop)["joined"] is None
+    found = shop.read("product_groups")
+    assert sorted(found["group_id"].unique()) == sorted(renamed["group_id"].unique())
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ({"product_id": [["a"]], "title": ["x"]}, "column product_id holds List"),
+        ({"product_id": ["a"], "title": ["x"], "price": ["cheap"]}, r"odd\.parquet: a price"),
+        ({"product_id": ["a"], "image": ["x.png"]}, "the shop has no pictures"),
+    ],
+)
+def test_columns_of_odd_types_are_said_in_a_sentence(
+    shop: Shop, tmp_path: Path, columns: dict[str, list[object]], said: str
+) -> None:
+    path = tmp_path / "odd.parquet"
+    pl.DataFrame(columns).write_parquet(path)
+    with pytest.raises(DataError, match=said):
+        against(shop, path)
+
+
+def test_prices_with_commas_and_ids_of_the_shop_are_read(shop: Shop, table: pl.DataFrame, tmp_path: Path) -> None:
+    path = tmp_path / "offered.csv"
+    one = table.head(3).with_columns(price=pl.lit(" 12,900 "), image=pl.lit("/etc/passwd"))
+    one.write_csv(path)
+    found, told = against(shop, path)
+    assert told["matched"] == 3
+    assert (found.filter(pl.col("rank") == 1)["similarity"] > 0.9).all()

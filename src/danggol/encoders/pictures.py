@@ -56,5 +56,5 @@ def picture_key(picture: Picture) -> bytes | None:
         return None if picture is None else key_of(picture)
     try:
         return key_of(Path(picture).read_bytes())
-    except OSError:
+    except (OSError, ValueError):
         return None

@@ -14,49 +14,55 @@ from danggol.matching.details import plain
 from danggol.matching.files import IDS, named, read_table
 from danggol.matching.listings import Listings
 from danggol.matching.shop_pictures import picture_rows
+from danggol.shop.run import inside
 
 if TYPE_CHECKING:
     from danggol.matching.matcher import Matched, Matcher
-    from danggol.shop import Shop
 
-_MARK = "file:"
-"""Before the ids of the file, which may be the shop's as well."""
+_MARK = "\x00file:"
+"""Before the ids of the file, which may be the shop's as well; no id of a table begins with it."""
+_COMPARED = ("title", "image", "image_phash")
 
 
-def read_offered(path: Path, shop: Shop, listings: Listings) -> Listings:
+def read_offered(path: Path, listings: Listings) -> Listings:
     """The listings of a CSV or Parquet file, described as the shop's ``listings`` are.
 
     Columns: product_id (or posting_id), and of title, brand, price, image (a picture's path, from the file's folder
     on), image_phash and the shop's details (category, colour) whatever is there. UsageError: there is no such file.
-    DataError: it cannot be read, has no ids, or none of title, image and image_phash.
+    DataError: it cannot be read, has no ids or one twice, or nothing that the shop's listings have as well.
     """
-    table = read_table(path, "product_id,title")
+    table = _texts(read_table(path, "product_id,title"), path)
     own = named(table, IDS)
-    told = [name for name in ("title", "image", "image_phash") if name in table.columns]
+    hashed = bool(listings.hashes.any())
+    told = [name for name in _COMPARED if name in table.columns and (name == "title" or hashed)]
     if own is None or not told:
-        lacks = "the column product_id" if own is None else "a column title, image or image_phash"
+        wanted = "a column title, image or image_phash" if hashed else "a column title, as the shop has no pictures"
+        lacks = "the column product_id" if own is None else wanted
         raise DataError(f"{path} needs {lacks}; it has {', '.join(table.columns)[:80]}")
     if not table.height:
         raise DataError(f"{path} has no listings; give a row for each")
-    ids = table[own].cast(pl.String)
+    ids = table[own]
     if ids.null_count():
         raise DataError(f"in {path} {ids.null_count()} listings have no {own}; give each one")
+    if ids.n_unique() < len(ids):
+        raise DataError(f"in {path} the listing {ids.filter(ids.is_duplicated())[0]!r} is there twice; give each once")
+    columns = [name for name in (*_COMPARED[::2], "brand", "price") if name in table.columns]
+    described = table.select(product_id=_MARK + ids).with_columns(table.select(columns))
     details = {
-        name: [plain(value) for value in table[name].cast(pl.String).to_list()]
+        name: [plain(value) for value in table[name].to_list()] if name in table.columns else [None] * len(ids)
         for name in listings.details
-        if name in table.columns
     }
-    hashes, pixels = None, None
+    pixels = None
     if listings.pictures is not None:
-        files = table["image"].cast(pl.String).to_list() if "image" in table.columns else [None] * table.height
-        seen, pixels = picture_rows([None if one is None else path.parent / one for one in files], shop.path / "cache")
-        hashes = pl.Series([f"{one:016x}" if one else None for one in seen.tolist()], dtype=pl.String)
-    if hashes is not None and "image_phash" not in table.columns:
-        table = table.with_columns(image_phash=hashes)
-    table = table.with_columns(product_id=pl.lit(_MARK) + ids)
-    found = Listings.from_frame(table, details=details, pictures=pixels)
-    every = {name: found.details.get(name, [None] * len(found)) for name in listings.details}
-    return replace(found, details=every)
+        hashes, pixels = picture_rows(_pictures(table, path), None)
+        if "image_phash" not in columns:
+            texts = [f"{one:016x}" if one else None for one in hashes.tolist()]
+            described = described.with_columns(image_phash=pl.Series(texts, dtype=pl.String))
+    try:
+        found = Listings.from_frame(described, details=details, pictures=pixels)
+    except DataError as error:
+        raise DataError(f"in {path}: {error}") from error
+    return replace(found, details={name: found.details[name] for name in listings.details})
 
 
 def against(matcher: Matcher, state: Matched, offered: Listings) -> pl.DataFrame:
@@ -77,3 +83,24 @@ def against(matcher: Matcher, state: Matched, offered: Listings) -> pl.DataFrame
     )
     rows = rows.with_columns(pl.col("listing").str.strip_prefix(_MARK)).sort("listing", "place")
     return rows.select(pl.exclude("place"), rank=pl.col("place").rank("ordinal").over("listing").cast(pl.Int64))
+
+
+def _texts(table: pl.DataFrame, path: Path) -> pl.DataFrame:
+    """The columns that are read, as texts; DataError where one holds no texts or numbers."""
+    for name in table.columns:
+        if isinstance(table[name].dtype, (pl.List, pl.Array, pl.Struct, pl.Binary, pl.Object)):
+            if name in (*IDS, *_COMPARED, "brand", "price"):
+                raise DataError(f"in {path} the column {name} holds {table[name].dtype}; give texts or numbers")
+            table = table.drop(name)
+    return table.with_columns(pl.all().cast(pl.String))
+
+
+def _pictures(table: pl.DataFrame, path: Path) -> list[Path | None]:
+    """The file of each listing's picture; None where it is none below the table's folder."""
+    found: list[Path | None] = []
+    for name in table["image"].to_list() if "image" in table.columns else [None] * table.height:
+        try:
+            found.append(None if not name else inside(path.parent, name))
+        except (DataError, ValueError):
+            found.append(None)
+    return found

@@ -78,6 +78,8 @@ def write_shopee(shop: Shop, path: Path) -> int:
 
 def write_csv(rows: pl.DataFrame, path: Path) -> None:
     """Write a table as CSV, whole; UsageError where that cannot be."""
+    if not path.name or path.is_dir():
+        raise UsageError(f"{str(path)!r} is no file to write to; give a file's name")
     part = path.with_name(f"{path.name}.part")
     try:
         rows.write_csv(part)

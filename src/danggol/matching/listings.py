@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -64,7 +65,7 @@ class Listings:
         order = np.argsort(names, kind="stable")
         if len(np.unique(names)) != len(names):
             twice = names[order][:-1][names[order][1:] == names[order][:-1]][0]
-            raise DataError(f"the listing {twice!r} is there twice; give each once")
+            raise DataError(f"the listing {str(twice)!r} is there twice; give each once")
         told = (titles, hashes, prices, brands, pictures, *(vectors or {}).values(), *(details or {}).values())
         lengths = {len(one) for one in told if one is not None}
         if lengths - {len(names)}:
@@ -170,10 +171,17 @@ def _texts(values: Sequence[Any] | None, order: NDArray[np.int64]) -> list[str |
 def _prices(values: Sequence[Any]) -> NDArray[np.float64]:
     """Prices (listings,), nan where there is none above 0; DataError where one is no number."""
     try:
-        price = np.array([np.nan if one is None else float(one) for one in values], np.float64)
+        price = np.array([_price(one) for one in values], np.float64)
     except (TypeError, ValueError) as error:
-        raise DataError(f"a price of the listings is no number ({str(error)[:80]})") from error
+        raise DataError(f"a price of the listings is no number ({str(error)[:80]}); write 12900 or 12,900") from error
     return np.where(price > 0, price, np.nan)
+
+
+def _price(value: Any) -> float:
+    """A price; as a text it may have thousands set apart by commas, and be empty."""
+    if isinstance(value, str):
+        value = re.sub(r",(?=\d{3}(\D|$))", "", value.strip()) or None
+    return math.nan if value is None else float(value)
 
 
 def _unit(name: str, vectors: Any) -> Floats:

@@ -28,6 +28,8 @@ class ShopListings:
     listings: Listings
     pictured: int
     """listings with a picture by the tables, whether or not it can be read"""
+    readable: int
+    """listings with a picture that can be read and shows more than one shade"""
     as_of: datetime
     """the latest time that went in; now, where the tables hold none"""
 
@@ -43,6 +45,7 @@ def read_listings(shop: Shop) -> ShopListings:
     products = products.join(prices, on="product_id", how="left").sort("product_id")
     hashes, pixels, pictured = _pictures(shop, products["product_id"].to_list())
     titles = cleaned(products["title"].to_list())
+    readable = int((hashes != 0).sum())
     if pixels is not None:
         for row in np.flatnonzero(placeholders(titles, pixels)).tolist():
             hashes[row], pixels[row] = 0, 0
@@ -51,7 +54,7 @@ def read_listings(shop: Shop) -> ShopListings:
     now = datetime.now(UTC)
     times = [time for time in (products["listed_at"].max(), latest) if isinstance(time, datetime)]
     listings = Listings.from_frame(products, details=details, pictures=pixels)
-    return ShopListings(listings, pictured, min(max(times, default=now), now))
+    return ShopListings(listings, pictured, readable, min(max(times, default=now), now))
 
 
 def _pictures(shop: Shop, ids: list[str]) -> tuple[Hashes, Pixels | None, int]:
@@ -66,11 +69,12 @@ def _pictures(shop: Shop, ids: list[str]) -> tuple[Hashes, Pixels | None, int]:
 
 
 def _details(products: pl.DataFrame) -> dict[str, list[str | None]]:
-    """Brand, category and each attribute, by name."""
+    """Brand, category and each attribute, by name; an attribute that bears the name of a column is passed over."""
     found: dict[str, list[str | None]] = {name: products[name].to_list() for name in ("brand", "category")}
     for row, told in enumerate(products["attributes"].to_list()):
         for name, value in dict(told or ()).items():
-            found.setdefault(str(name), [None] * products.height)[row] = value
+            if name not in ("brand", "category"):
+                found.setdefault(str(name), [None] * products.height)[row] = value
     return found
 
 

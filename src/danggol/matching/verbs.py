@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import resource
 import time
 from collections.abc import Mapping
@@ -65,7 +66,7 @@ def match(
     if matcher.settings.preset == "shopee-winner":
         found = matcher.predict(listings, _former(shop))
     else:
-        state, joined = _matched(shop, matcher, listings, anew)
+        state, joined = _matched_again(shop, matcher, listings, anew)
         found, told = state.matches, told | {"joined": joined}
     stamp = pl.lit(as_of).alias("as_of")
     with shop.run("match", settings=matcher.settings.model_dump(), seed=matcher.settings.seed) as run:
@@ -76,7 +77,7 @@ def match(
         "product_matches": matches,
         "groups": len(set(found.group)),
         "by": matcher.means,
-        "pictures": {"read": int((listings.hashes != 0).sum()), "of": held.pictured},
+        "pictures": {"read": held.readable, "of": held.pictured},
         "saved_model_unused": model is None and labels is None and settings is not None and there(shop.path / _MODEL),
         **told,
         "as_of": as_of.isoformat(),
@@ -90,7 +91,7 @@ def why(
 ) -> dict[str, Any]:
     """What speaks for and against two listings being one product; see :func:`danggol.matching.reasons.why`."""
     matcher = _matcher(shop, model, None, seed)
-    return reasons(matcher, _matched(shop, matcher, read_listings(shop).listings)[0], first, second)
+    return reasons(matcher, _matched(shop, matcher, read_listings(shop).listings), first, second)
 
 
 def against(
@@ -104,8 +105,8 @@ def against(
     began = time.perf_counter()
     matcher = _matcher(shop, model, None, seed)
     listings = read_listings(shop).listings
-    offered = read_offered(path, shop, listings)
-    found = offered_matches(matcher, _matched(shop, matcher, listings)[0], offered)
+    offered = read_offered(path, listings)
+    found = offered_matches(matcher, _matched(shop, matcher, listings), offered)
     return found, {
         "listings": len(offered),
         "matched": found["listing"].n_unique(),
@@ -115,16 +116,27 @@ def against(
     }
 
 
-def _matched(shop: Shop, matcher: Matcher, listings: Listings, anew: bool = False) -> tuple[Matched, int | None]:
-    """The shop's listings, matched; and how many joined those that were matched before, None where all were anew."""
-    folder = shop.path / _STATE
+def _matched(shop: Shop, matcher: Matcher, listings: Listings) -> Matched:
+    """The shop's listings, matched; what ``match`` kept is used where it holds, and stays as it is."""
+    state = read_state(shop.path / _STATE, matcher, listings)
+    return matcher.match(listings, _former(shop)) if state is None else grown(matcher, state, listings)[0]
+
+
+def _matched_again(shop: Shop, matcher: Matcher, listings: Listings, anew: bool) -> tuple[Matched, int | None]:
+    """The same, kept for later runs; and how many joined those that were matched before, None where all were anew."""
+    folder, former = shop.path / _STATE, _former(shop)
     state = None if anew else read_state(folder, matcher, listings)
+    if state is not None and former != dict(state.matches.groups().rows()):
+        state = None
+    joined = None
     if state is None:
-        state, joined = matcher.match(listings, _former(shop)), None
+        state = matcher.match(listings, former)
     else:
         state, joined = grown(matcher, state, listings)
     if joined != 0:
-        write_state(folder, matcher, state)
+        # A run is no worse for what the next one cannot use.
+        with contextlib.suppress(OSError):
+            write_state(folder, matcher, state)
     return state, joined
 
 

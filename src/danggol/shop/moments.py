@@ -17,4 +17,7 @@ def as_moment(value: str | date | datetime, zone: ZoneInfo) -> datetime:
             raise UsageError(f"'{value}' is not a day such as 2011-11-09 or a time such as 2011-11-09T12:00") from error
     if not isinstance(value, datetime):
         value = datetime.combine(value, time())
-    return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+    try:
+        return (value if value.tzinfo else value.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"{value:%Y-%m-%d} lies outside the years that can be told; give a later day") from error

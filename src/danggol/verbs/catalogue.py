@@ -33,9 +33,11 @@ def attributes(
         f"Written to product_attributes of {path} ({figures['product_attributes']:,} rows, each with its confidence); "
         "products stays as it is.",
     ]
+    if learnt:
+        said.append("The threshold for answering was chosen on the held-out listings themselves.")
     if figures["left_out"]:
         said.append(
-            f"Not learnt, being names or numbers of most listings' own: {', '.join(figures['left_out'])[:200]}."
+            f"Not learnt, being names or measures, or of too few listings: {', '.join(figures['left_out'])[:200]}."
         )
     if not learnt:
         said.append("The saved model was used; --anew learns from what the shop tells now.")

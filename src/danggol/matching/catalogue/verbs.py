@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from danggol.errors import DataError
+from danggol.artefact import CONFIG, locate
+from danggol.errors import DataError, UsageError
 from danggol.matching.catalogue.attributes import AttributeModel, attributes_of
 from danggol.matching.catalogue.items import Items
 
@@ -37,14 +38,17 @@ def attributes(
     given and it is not to be learnt ``anew``; else one is learnt from what the shop tells, and saved there. What comes
     back names, for each attribute: its values, the listings that lack it, how many of these got an answer, and how many
     listings are told otherwise than they say. After learning also the share of right answers and of answers on
-    listings held out. DataError: nothing to learn from.
+    listings held out, on which the threshold was chosen too. DataError: nothing to learn from. UsageError: a model and
+    settings are both given.
     """
+    if model is not None and (settings or anew):
+        raise UsageError("a saved model bears its own settings; give it alone, or leave it out to learn anew")
     began = time.perf_counter()
     items = Items.from_shop(shop)
     told = attributes_of(shop, items.ids)
     left_out: list[str] = []
     folder = shop.path / _MODEL if model is None else Path(model)
-    if model is not None or ((folder / "config.json").exists() and not settings and not anew):
+    if model is not None or ((locate(folder) / CONFIG).exists() and not settings and not anew):
         learnt = AttributeModel.load(folder)
     else:
         labels, left_out = _learnable(told)
