@@ -48,3 +48,20 @@ def reviews_label(
     from danggol import verbs
 
     return verbs.reviews_label(shop, model=model)
+
+
+@verb(reviews, "study", "danggol reviews study my-shop --seeds 5")
+def reviews_study(
+    shop: ShopPath,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to write; SHOP/studies/reviews if not said.")
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=2, help="Runs of each network.")] = 5,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes at a time; one a core if not said.")] = None,
+    settings: SettingsFile = None,
+    set_: Set = None,
+) -> Outcome:
+    """Test whether units and layers of networks matter on the shop's reviews; a killed run goes on where it stopped."""
+    from danggol import verbs
+
+    return verbs.reviews_study(shop, to=to, seeds=seeds, workers=workers, settings=settings, pairs=set_ or [])

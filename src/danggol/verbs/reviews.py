@@ -1,4 +1,4 @@
-"""What the review verbs do: train, label."""
+"""What the review verbs do: train, label, study."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def reviews_train(
     from danggol.reviews.settings import SentimentSettings
     from danggol.reviews.training import shown, train
 
-    chosen = SentimentSettings.load(settings, [f"seed={seed}", *pairs])
+    given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
+    chosen = SentimentSettings.of({"seed": seed} | given)
     figures = train(Shop.open(path), to, chosen, notes, balanced)
     rows = [
         (name, f"{one['reviews']:,}", shown(one["accuracy"]))
@@ -59,5 +60,31 @@ def reviews_label(path: Path, *, model: Path | None) -> Outcome:
             f"{figures['reviews']:,} reviews read by {by}.",
             Table(("label", "reviews", "share"), rows),
             f"{figures['contradict_their_stars']:,} contradict their stars. Written to review_sentiment of {path}.",
+        ],
+    )
+
+
+def reviews_study(
+    path: Path, *, to: Path | None, seeds: int, workers: int | None, settings: Path | None, pairs: Sequence[str]
+) -> Outcome:
+    """Test whether units and layers matter."""
+    from danggol.reviews.settings import SentimentSettings
+    from danggol.reviews.study import study
+    from danggol.reviews.training import shown
+
+    figures = study(Shop.open(path), to, seeds, SentimentSettings.load(settings, pairs), workers=workers)
+    networks = [
+        (row["network"], shown(row["accuracy"]), f"{row['f1']:.3f}", f"{row['seconds']:,.0f}", f"{row['parameters']:,}")
+        for row in figures["networks"]
+    ]
+    answers = [
+        (row["network"], row["against"], shown(row["difference"]), row["verdict"]) for row in figures["differences"]
+    ]
+    return Outcome(
+        figures,
+        [
+            Table(("network", "accuracy", "F1", "seconds", "parameters"), networks, f"Means of {seeds} seeds"),
+            Table(("network", "against", "difference of accuracy", "it is"), answers),
+            f"Written to {figures['written']}.",
         ],
     )
