@@ -24,26 +24,47 @@ def clauses(count=30, seed=0):
     return pl.DataFrame({"row": range(len(told)), "clause": told}), names
 
 
-def test_gathers_clauses_that_speak_of_the_same():
+def test_gathers_clauses_that_name_the_same():
     table, names = clauses()
-    found, labelled = topics(table, TopicSettings(topics=3))
-    assert found.height == 3 and found["clauses"].sum() <= table.height
-    for topic in found["topic"]:
-        inside = names[(labelled["topic"] == topic).fill_null(value=False).to_numpy()]
-        assert max(np.unique(inside, return_counts=True)[1]) >= 0.9 * len(inside)
-    words = {word for row in found["keywords"] for one in row for word in one.split()}
-    assert {"smell", "dog", "noise"} <= words
+    found, labelled = topics(table)
+    made = {words[0]: topic for topic, words in found.select("topic", "words").iter_rows()}
+    assert {"smell", "dog", "noise"} <= set(made)
+    for name in SAID:
+        inside = names[(labelled["topic"] == made[name]).fill_null(value=False).to_numpy()]
+        assert (inside == name).all() and len(inside) > 15
     assert all(0 < len(one) <= 3 for one in found["examples"])
+    assert "smell" in found.filter(pl.col("topic") == made["smell"])["keywords"][0].to_list()
 
 
-def test_is_the_same_again_and_empty_where_there_is_little():
+def test_words_that_are_said_together_make_one_topic():
+    texts = ["skin rash after a week", "red skin, bad rash", "my skin got a rash", "skin is soft", "dry skin"] * 3
+    found, _ = topics(pl.DataFrame({"row": range(15), "clause": texts}))
+    assert found["words"][0].to_list() == ["skin", "rash"]
+
+
+def test_korean_words_are_gathered_whatever_their_endings():
+    texts = [
+        "냄새가 심해요",
+        "냄새도 나고",
+        "냄새나요",
+        "이상한 냄새",
+        "냄새는 별로",
+        "설치가 힘들어요",
+        "설치도 어려움",
+    ] * 2
+    for morphemes in (True, False):
+        found, _ = topics(
+            pl.DataFrame({"row": range(14), "clause": texts}), TopicSettings(morphemes=morphemes, fewest=4)
+        )
+        assert [words[0] for words in found["words"]] == ["냄새", "설치"]
+
+
+def test_is_empty_where_there_is_little():
     table, _ = clauses()
-    assert topics(table)[0].equals(topics(table)[0])
     found, labelled = topics(table.head(4))
     assert found.height == 0 and labelled["topic"].null_count() == 4
     assert topics(table.clear())[0].height == 0
-    same = pl.DataFrame({"row": range(20), "clause": ["!!"] * 20})
-    assert topics(same)[0].height <= 1
+    assert topics(pl.DataFrame({"row": range(20), "clause": ["!!"] * 20}))[0].height == 0
     with pytest.raises(DataError, match="lacks the column 'clause'"):
         topics(table.drop("clause"))
 

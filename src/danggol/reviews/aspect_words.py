@@ -19,17 +19,18 @@ DEFAULT = Path(__file__).parent / "aspects.toml"
 JOINED = ("ko", "ja", "zh")
 """Languages in which a seed may stand within a word."""
 _CODE = re.compile(r"[a-z]{2}")
-_FEELINGS = ("pleased", "displeased", "before", "after")
+_FEELINGS = ("pleased", "displeased", "before", "after", "idle")
 
 
 @dataclass(frozen=True)
 class Feelings:
-    """Words of feeling of one language, and what turns them."""
+    """Words of feeling of one language, what turns them, and idle words that name nothing."""
 
     pleased: tuple[str, ...] = ()
     displeased: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

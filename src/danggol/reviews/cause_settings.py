@@ -40,13 +40,13 @@ class AspectSettings(Settings):
 class TopicSettings(Settings):
     """Settings of the search for new topics."""
 
-    topics: int = Field(default=20, ge=1, le=1000, description="groups that clauses are gathered in, at most")
+    topics: int = Field(default=20, ge=1, le=1000, description="topics that are proposed, at most")
     fewest: int = Field(default=5, ge=2, description="reviews that a topic must be in")
-    nearest: float = Field(default=0.35, ge=-1, le=1, description="cosine to its topic's middle that a clause needs")
-    commonest: float = Field(default=0.3, gt=0, le=1, description="share of the clauses that a run may be in")
-    width: int = Field(default=50, ge=1, le=1000, description="numbers of a clause's vector")
-    starts: int = Field(default=5, ge=1, le=100, description="times that the gathering begins anew; the best is kept")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of the starts")
+    together: float = Field(
+        default=0.5, gt=0, le=1, description="share of its clauses in which a word must stand beside the topic's first"
+    )
+    stem: int = Field(default=6, ge=1, le=100, description="letters of a word that count, from its beginning")
+    morphemes: bool = Field(default=True, description="Korean as nouns, where kiwipiepy is installed")
 
 
 class RiseSettings(Settings):
