@@ -52,6 +52,11 @@ def test_a_clause_without_feeling_takes_that_of_the_review(seeds):
     assert said(seeds, "The price is what I expected") == {"price": 0}
 
 
+def test_odd_texts_get_an_answer(seeds):
+    odd = ["a", "😀😀", "가격 " * 50_000, "<b>price is good</b>\x00 가격이 좋아요", "\n", "!!!"]
+    assert set(seeds.label(odd)["row"]) == {2, 3}
+
+
 def test_clauses_without_seeds_are_unexplained(seeds):
     found = seeds.unexplained(["가격은 좋아요, 강아지가 무서워해요", "ok"])
     assert found.rows() == [(0, "강아지가 무서워해요"), (1, "ok")]

@@ -37,6 +37,13 @@ def test_finds_terms_and_how_they_are_spoken_of():
     assert found["confidence"].is_between(0.5, 1).all()
 
 
+def test_odd_texts_get_an_answer():
+    model = AspectModel().fit(*marked(60))
+    odd = ["", "a", "😀😀", "x " * 50_000, "<b>The screen is great.</b>\x00 한국어 ありがとう", "\n\n"]
+    assert set(model.predict(odd)["row"]) <= {4}
+    assert model.predict([]).height == 0
+
+
 def test_a_korean_term_ends_where_its_particle_begins():
     words, ends = ["배송", "화면", "품질", "가격", "포장", "직원"], ["이", "은", "도", "만"]
     texts = [f"{word}{end} 정말 좋아요" for word in words for end in ends]

@@ -31,6 +31,7 @@ class AspectSettings(Settings):
 
     fewest: int = Field(default=2, ge=1, description="words that a feature of the tagger must be at")
     strength: float = Field(default=0.5, gt=0, le=1000, description="how closely the tagger follows the texts")
+    longest: int = Field(default=2000, ge=1, description="words or characters of a text that are searched")
     steps: int = Field(default=80, ge=1, le=10_000, description="of the tagger's training, at most")
     eager: float = Field(default=0.2, ge=-10, le=10, description="log odds added to being part of a term")
     polarity_strength: float = Field(default=3.0, gt=0, le=1000, description="how closely polarity follows the texts")

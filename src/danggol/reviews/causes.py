@@ -39,6 +39,8 @@ _MODEL, _WEIGHTS, _LETTERS, _WORDS = "causes", "weights.safetensors", "letters.j
 _EDGE = 1e-9
 _ENTRIES = 4096
 """Reviews that are scored at a time."""
+_WATCHED = 20_000
+"""Reviews that the confidence is learnt on, at most."""
 
 
 class CauseModel:
@@ -102,16 +104,19 @@ class CauseModel:
 
     def _sureness(self, texts: Sequence[str | None], table: pl.DataFrame | None, code: Rows) -> dict[str, Platt]:
         """From the log odds of a share to the chance that the cause, or the class, is right."""
+        if len(code) > _WATCHED:
+            part = np.sort(np.random.default_rng(self.settings.seed).permutation(len(code))[:_WATCHED]).tolist()
+            texts, table, code = [texts[one] for one in part], None if table is None else table[part], code[part]
         fold = _folds(code, self.settings.folds, self.settings.seed)
         found = np.zeros((len(code), len(self.causes)))
         for nth in track(range(self.settings.folds), "causes: how sure"):
             fit, held = np.flatnonzero(fold != nth).tolist(), np.flatnonzero(fold == nth).tolist()
             if len(fit) == 0 or len(held) == 0:
                 continue
-            part = CauseModel(**self.settings.model_dump())
-            part.causes = self.causes
-            part._learn([texts[one] for one in fit], None if table is None else table[fit], code[fit])
-            found[held] = part.shares([texts[one] for one in held], None if table is None else table[held])
+            model = CauseModel(**self.settings.model_dump())
+            model.causes = self.causes
+            model._learn([texts[one] for one in fit], None if table is None else table[fit], code[fit])
+            found[held] = model.shares([texts[one] for one in held], None if table is None else table[held])
         sure = {"cause": _platt(found, code)}
         if self.classes:
             member, of = self._membership()

@@ -78,7 +78,7 @@ class AspectModel:
                 raise DataError(
                     f"text {nth + 1} has a term at {wrong[0].start} to {wrong[0].end}, and {len(text)} letters"
                 )
-        tokens = [tokens_of(text) for text in texts]
+        tokens = self._tokens(texts)
         self.features = TermFeatures()
         self.features.fit(tokens, self.settings.fewest)
         tags = [_tags(one, marked) for one, marked in zip(tokens, terms, strict=True)]
@@ -88,6 +88,9 @@ class AspectModel:
         )  # fmt: skip
         self._fit_polarity(texts, terms)
         return self
+
+    def _tokens(self, texts: Sequence[str]) -> list[list[Token]]:
+        return [tokens_of(text)[: self.settings.longest] for text in texts]
 
     def _fit_polarity(self, texts: Sequence[str], terms: Sequence[Sequence[Term]]) -> None:
         told = [(nth, one) for nth, marked in enumerate(terms) for one in marked if one.polarity is not None]
@@ -106,7 +109,7 @@ class AspectModel:
         """
         if self.tagger is None:
             raise UsageError("the aspect model is not fitted; call fit(texts, terms) first")
-        tokens = [tokens_of(text) for text in texts]
+        tokens = self._tokens(texts)
         lengths = _lengths(tokens)
         tags, shares = self.tagger.decode(self.features.rows(tokens), lengths, self.settings.eager)
         places: list[Place] = []
