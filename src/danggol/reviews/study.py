@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 Right = NDArray[np.bool_]
 UNITS, LAYERS = (50, 100, 200, 300, 500), (1, 2, 3, 4, 5)
 FEWEST_SEEDS = 2
+USUAL: Mapping[str, Any] = {"epochs": 4, "batch": 128}
+"""Settings of every network, where none are given: what loses no accuracy that can be seen, in half the time."""
 MARGIN = 0.005
 """Accuracy that nobody would notice: a network that surely loses less than this is as good."""
 _KEPT, _SPLIT = 0.2, 2**31
@@ -100,7 +102,7 @@ def study(
         raise UsageError(f"{seeds} seeds tell no interval; give {FEWEST_SEEDS} or more")
     began = time.perf_counter()
     rows = rated(shop)
-    base = settings or SentimentSettings()
+    base = settings or SentimentSettings.of(USUAL)
     labels = pl.Series(labels_of_ratings(rows["rating"].to_numpy(), "two")).fill_nan(None)
     rows = rows.with_columns(label=labels).drop_nulls("label")
     apart = pl.Series(kept_apart(cleaned(rows["text"].to_list(), base.longest), _KEPT, _SPLIT))

@@ -69,10 +69,12 @@ def reviews_study(
 ) -> Outcome:
     """Test whether units and layers matter."""
     from danggol.reviews.settings import SentimentSettings
-    from danggol.reviews.study import study
+    from danggol.reviews.study import USUAL, study
     from danggol.reviews.training import shown
 
-    figures = study(Shop.open(path), to, seeds, SentimentSettings.load(settings, pairs), workers=workers)
+    given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
+    chosen = SentimentSettings.of(USUAL | given)
+    figures = study(Shop.open(path), to, seeds, chosen, workers=workers)
     networks = [
         (row["network"], shown(row["accuracy"]), f"{row['f1']:.3f}", f"{row['seconds']:,.0f}", f"{row['parameters']:,}")
         for row in figures["networks"]
