@@ -62,8 +62,8 @@ def match(
         )
     if "row_f1" in figures:
         said.append(
-            f"On groups that the model had not learnt from, its limits tuned on them, a listing's matches have an F1 of "
-            f"{figures['row_f1']:.3f}."
+            "On groups that the model had not learnt from, its limits tuned on them, a listing's matches have an F1 "
+            f"of {figures['row_f1']:.3f}."
         )
     if figures.get("labels_unknown"):
         said.append(f"{figures['labels_unknown']:,} labelled listings are not in the shop and were left out.")

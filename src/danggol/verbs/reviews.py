@@ -73,7 +73,7 @@ def reviews_study(
     from danggol.reviews.training import shown
 
     given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
-    chosen = SentimentSettings.of(USUAL | given)
+    chosen = SentimentSettings.of({**USUAL, **given})
     figures = study(Shop.open(path), to, seeds, chosen, workers=workers)
     networks = [
         (row["network"], shown(row["accuracy"]), f"{row['f1']:.3f}", f"{row['seconds']:,.0f}", f"{row['parameters']:,}")
