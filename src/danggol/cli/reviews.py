@@ -50,6 +50,20 @@ def reviews_label(
     return verbs.reviews_label(shop, model=model)
 
 
+@verb(reviews, "aspects", "danggol reviews aspects my-shop")
+def reviews_aspects(
+    shop: ShopPath,
+    words: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The shop's own file of aspects; danggol's if not said.")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model of marked terms instead.")] = None,
+) -> Outcome:
+    """Tell what every review speaks of and how, which complaints rose, and which topics wait for a name."""
+    from danggol import verbs
+
+    return verbs.reviews_aspects(shop, words=words, model=model)
+
+
 @verb(reviews, "study", "danggol reviews study my-shop --seeds 5")
 def reviews_study(
     shop: ShopPath,

@@ -9,7 +9,7 @@ from danggol.verbs.purchase import (
     purchase_predict,
     purchase_train,
 )
-from danggol.verbs.reviews import reviews_label, reviews_study, reviews_train
+from danggol.verbs.reviews import reviews_aspects, reviews_label, reviews_study, reviews_train
 from danggol.verbs.runs import demo, run
 from danggol.verbs.shop import check, clean, doctor, export, forget, import_, report, simulate
 
@@ -31,6 +31,7 @@ __all__ = [
     "purchase_predict",
     "purchase_train",
     "report",
+    "reviews_aspects",
     "reviews_label",
     "reviews_study",
     "reviews_train",

@@ -1,4 +1,4 @@
-"""What the review verbs do: train, label, study."""
+"""What the review verbs do: train, label, aspects, study."""
 
 from __future__ import annotations
 
@@ -62,6 +62,43 @@ def reviews_label(path: Path, *, model: Path | None) -> Outcome:
             f"{figures['contradict_their_stars']:,} contradict their stars. Written to review_sentiment of {path}.",
         ],
     )
+
+
+def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Outcome:
+    """Tell what every review speaks of."""
+    from danggol.errors import UsageError
+    from danggol.reviews.verbs import aspects
+
+    if words is not None and model is not None:
+        raise UsageError("--words and --model are two ways to find aspects; choose one")
+    figures = aspects(Shop.open(path), words, model)
+    rows = [
+        (row["aspect"], f"{row['reviews']:,}", f"{row['bad']:.1%}", f"{row['good']:.1%}")
+        for row in figures["by_aspect"]
+    ]
+    said: list[str | Table] = [Table(("aspect", "reviews", "bad", "good"), rows)]
+    risen = [
+        (
+            row["product_id"],
+            row["cause"],
+            row["week"],
+            f"{row['named']} of {row['reviews']}",
+            f"{row['past_share']:.1%}",
+        )
+        for row in figures["rose"]
+    ]
+    if risen:
+        title = "Complaints that rose in the last week (5% of them by chance, at most)"
+        said.append(Table(("product", "complaint", "week from", "reviews", "before"), risen, title))
+    else:
+        said.append("No complaint rose in the last week more than by chance.")
+    if figures["topics"]:
+        waiting = [
+            (row["reviews"], ", ".join(row["words"][:5]), (row["examples"] or [""])[0]) for row in figures["topics"]
+        ]
+        said.append(Table(("reviews", "words", "for example"), waiting, "Topics that no aspect explains, to be named"))
+    said.append(f"Written to review_aspects of {path} ({figures['rows']:,} rows).")
+    return Outcome(figures, said)
 
 
 def reviews_study(
