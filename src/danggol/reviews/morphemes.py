@@ -69,5 +69,5 @@ def _kiwi() -> Any:
     try:
         library = importlib.import_module("kiwipiepy")
     except ImportError as error:
-        raise UsageError("morphemes need the library kiwipiepy; pip install kiwipiepy") from error
+        raise UsageError("morphemes need the library kiwipiepy; pip install 'danggol[korean]'") from error
     return library.Kiwi(num_workers=1)
