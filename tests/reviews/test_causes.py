@@ -138,6 +138,16 @@ def test_delivery_facts_are_days():
     assert found.rows() == [(-5.5, 7.0, 1.5), (None, None, 1.5)]
 
 
+def test_what_came_after_the_review_is_not_known_to_it():
+    times = pl.Series(
+        ["2020-01-10 12:00", "2020-01-12 09:00", "2020-01-12 18:00", "2020-01-13 01:00"]
+    ).str.to_datetime()
+    promised, delivered, reviewed = times[[0, 0, 0]], times[[1, 2, 3]], times[[1, 1, 1]]
+    found = delivery_facts(promised, delivered, reviewed, pl.Series(["delivered", "delivered", "delivered"]))
+    assert found["days_late"].to_list() == [1.875, 2.25, None]
+    assert found["status"].to_list() == ["delivered", "delivered", "under way"]
+
+
 def test_spelling_is_forgiven_only_in_latin_letters():
     assert plain("ÓTIMO!!! chegouuuu 12/05") == "otimo!!! chegouu 00/00"
     assert plain("배송이 늦어요 が") == "배송이 늦어요 が"

@@ -112,21 +112,33 @@ class FactSpace:
         return cls(dict(values["knots"]), dict(values["known"]))
 
 
-def delivery_facts(promised: pl.Series, delivered: pl.Series, reviewed: pl.Series) -> pl.DataFrame:
+def delivery_facts(
+    promised: pl.Series, delivered: pl.Series, reviewed: pl.Series, status: pl.Series | None = None
+) -> pl.DataFrame:
     """When an order came, against its promise and its review: three numbers of days, from times (rows,).
 
-    ``days_late`` (below 0: early; missing: not delivered), ``days_held``: from delivery to review (below 0: reviewed
-    before it came), ``days_over``: from the promised day to the review.
+    ``days_late`` (below 0: early), ``days_held``: from delivery to review, ``days_over``: from the promised day to the
+    review. What was delivered on a later day than the review is taken for not delivered, since it was not when the
+    review was written; the first two are missing there. With ``status``, the order's state in the shop's words, a
+    column ``status`` in which such an order is ``under way``.
     """
+    came = pl.DataFrame({"delivered": delivered, "reviewed": reviewed}).with_columns(pl.all().cast(pl.Datetime("us")))
+    later = came.select(pl.col("delivered").dt.date() > pl.col("reviewed").dt.date()).to_series().fill_null(value=False)
+    known = pl.DataFrame({"at": came["delivered"], "later": later})
+    then = known.select(pl.when(~pl.col("later")).then("at")).to_series()
     days = {
         name: _seconds(late) - _seconds(early)
         for name, late, early in (
-            ("days_late", delivered, promised),
-            ("days_held", reviewed, delivered),
+            ("days_late", then, promised),
+            ("days_held", reviewed, then),
             ("days_over", reviewed, promised),
         )
     }
-    return pl.DataFrame({name: values / _DAY for name, values in days.items()})
+    found = pl.DataFrame({name: values / _DAY for name, values in days.items()})
+    if status is None:
+        return found
+    told = pl.when(later).then(pl.lit("under way")).otherwise(status)
+    return found.with_columns(status=told)
 
 
 def _seconds(times: pl.Series) -> pl.Series:
