@@ -5,7 +5,8 @@
 The training pool holds many more liked films than disliked ones, the test as many of both: ours and the peer let both
 sides weigh the same. Ours is the ensemble of :data:`OURS`, which learns from all disliked comments and, of the liked
 ones, from :data:`MORE` times as many, drawn by a seed; the vectors of its networks are of the whole pool's texts.
-``danggol-linear`` is the default kind on the same comments. The peer, TF-IDF of character 1-4-grams with logistic
+``danggol-linear`` and
+``danggol-cnn`` are its members. The peer, TF-IDF of character 1-4-grams with logistic
 regression, learns from the whole pool. A comment without text (3 of the test) is a row like any other.
 
 ``--held N`` keeps N comments of each side of the pool as the test instead. By these everything was chosen, the peer's C
@@ -94,12 +95,11 @@ def measured(train: pl.DataFrame, wanted: list[str], settings: SentimentSettings
     fitted = time.perf_counter()
     told = {"danggol": model.predict(wanted)["probability"].to_numpy()}
     done = time.perf_counter()
-    linear = SentimentModel(kind="linear").fit(texts, label, weight)
-    told["danggol-linear"] = linear.predict(wanted)["probability"].to_numpy()
+    for name, one in model.parts(wanted).items():
+        told[f"danggol-{name.split()[1]}"] = np.exp(one[:, 1])
     alone = time.perf_counter()
     told["characters"] = characters(train, wanted)
-    seconds = {"fit": fitted - began, "predict": done - fitted, "linear": alone - done}
-    return told, seconds | {"peers": time.perf_counter() - alone}
+    return told, {"fit": fitted - began, "predict": done - fitted, "peers": time.perf_counter() - alone}
 
 
 def drawn(train: pl.DataFrame, seed: int) -> pl.DataFrame:

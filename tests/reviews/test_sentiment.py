@@ -148,6 +148,10 @@ def test_every_kind_learns_and_is_saved(kind: str, tmp_path: Path) -> None:
     found = model.predict([*texts, "", "😀"])
     assert ((found["probability"][:100] > 0.5).to_numpy() == label).mean() > 0.9
     assert found["label"][100] == "unreadable"
+    if kind == "ensemble":
+        assert list(model.parts(texts)) == ["1 linear", "2 cnn"]
+        mean = np.mean([one[:, 1] - one[:, 0] for one in model.parts(texts).values()], axis=0)
+        assert np.corrcoef(mean, found["score"][:100])[0, 1] > 0.8
     loaded = SentimentModel.load(model.save(tmp_path / "model"))
     assert np.allclose(loaded.predict(texts)["score"], found["score"][:100], atol=1e-6)
 

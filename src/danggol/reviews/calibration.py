@@ -1,7 +1,8 @@
-"""Probabilities that mean what they say: one slope for all classes and one shift each, fitted on texts kept apart.
+"""Probabilities that mean what they say: a slope for all classes, a shift each, and a floor that no class goes below.
 
-With two classes this is Platt's (1999); with more it is the temperature of Guo et al., "On calibration of modern neural
-networks", ICML 2017, with a shift for each class.
+With two classes and no floor this is Platt's (1999); with more it is the temperature of Guo et al., "On calibration of
+modern neural networks", ICML 2017, with a shift for each class. The floor stands for stars that say the opposite of the
+text, of which no text is free.
 """
 
 from __future__ import annotations
@@ -12,22 +13,24 @@ from typing import Self
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_softmax, softmax
 
 from danggol.reviews.rows import Floats
 
-_PRIOR = np.array([1.0, 10.0])
-"""How strongly the log of the slope, and the shifts, are held to zero, so that few rows move no threshold."""
+_HELD = (1.0, 10.0, 1.0)
+"""How strongly slope, shifts and floor are held to where they start: as by so many texts, so that few move little."""
+_START, _MOST = -4.0, 0.2
 _LEAST = 1e-2
 
 
 @dataclass(frozen=True)
 class ClassCalibration:
-    """``log probability = log softmax(slope * scores + shifts)``."""
+    """``probability = (1 - floor) * softmax(slope * scores + shifts) + floor / classes``."""
 
     slope: float
     shifts: Floats
     """(classes,)"""
+    floor: float = 0.0
 
     @classmethod
     def fit(cls, scores: Floats, shares: Floats, often: Floats) -> Self:
@@ -36,30 +39,33 @@ class ClassCalibration:
         if not len(scores):
             return cls(1.0, np.zeros(classes))
         weight = often / often.sum()
-        start = np.zeros(1 + classes)
-        held = np.concatenate([_PRIOR[:1], np.full(classes, _PRIOR[1])]) / len(scores)
+        start = np.concatenate([[0.0], np.zeros(classes), [_START]])
+        held = np.concatenate([_HELD[:1], np.full(classes, _HELD[1]), _HELD[2:]]) / len(scores)
 
-        def loss(values: Floats) -> tuple[float, Floats]:
-            slope = np.exp(values[0])
-            logs = log_softmax(slope * scores + values[1:], axis=1)
-            wrong = weight[:, None] * (softmax(logs, axis=1) - shares)
-            gradient = np.concatenate([[slope * (wrong * scores).sum()], wrong.sum(axis=0)])
-            cost = -float((weight[:, None] * shares * logs).sum())
-            return cost + float(held @ values**2) / 2, gradient + held * values
+        def loss(values: Floats) -> float:
+            logs = cls._of(values).logs(scores)
+            return float(held @ (values - start) ** 2) / 2 - float((weight[:, None] * shares * logs).sum())
 
-        found = minimize(loss, start, jac=True, method="L-BFGS-B").x
-        return cls(max(float(np.exp(found[0])), _LEAST), found[1:])
+        return cls._of(np.asarray(minimize(loss, start, method="L-BFGS-B").x))
+
+    @classmethod
+    def _of(cls, values: Floats) -> Self:
+        slope = max(float(np.exp(np.clip(values[0], -20, 20))), _LEAST)
+        return cls(slope, values[1:-1], _MOST * float(expit(values[-1])))
 
     def to_json(self) -> str:
-        """The slope and the shifts as text; floats survive a round trip exactly."""
-        return json.dumps({"slope": self.slope, "shifts": self.shifts.tolist()})
+        """The numbers as text; floats survive a round trip exactly."""
+        return json.dumps({"slope": self.slope, "shifts": self.shifts.tolist(), "floor": self.floor})
 
     @classmethod
     def from_json(cls, text: str | bytes) -> Self:
         """Read what :meth:`to_json` wrote; KeyError, TypeError or ValueError where it is damaged."""
         held = json.loads(text)
-        return cls(float(held["slope"]), np.array(held["shifts"], np.float64))
+        return cls(float(held["slope"]), np.array(held["shifts"], np.float64), float(held["floor"]))
 
     def logs(self, scores: Floats) -> Floats:
         """Log probabilities (texts, classes)."""
-        return np.asarray(log_softmax(self.slope * scores + self.shifts, axis=1))
+        values = self.slope * scores + self.shifts
+        if not self.floor:
+            return np.asarray(log_softmax(values, axis=1))
+        return np.asarray(np.log((1 - self.floor) * softmax(values, axis=1) + self.floor / scores.shape[1]))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from danggol.reviews.pretraining import Pretrained
 
 _LINEAR = "linear.safetensors"
+_FEW = 0.02
 
 
 class Reader(Protocol):
@@ -42,7 +43,11 @@ class Ensemble:
 
     def scores(self, texts: Sequence[str]) -> Floats:
         """Log odds of each class (texts, classes), up to a number that is the same for all classes of a text."""
-        return np.asarray(np.mean([mended.logs(one.scores(texts)) for one, mended in self.members], axis=0))
+        return np.asarray(np.mean(self.parts(texts), axis=0))
+
+    def parts(self, texts: Sequence[str]) -> list[Floats]:
+        """Log probabilities (texts, classes) by each member."""
+        return [mended.logs(one.scores(texts)) for one, mended in self.members]
 
     @property
     def parameters(self) -> int:
@@ -63,14 +68,16 @@ def trained(
 ) -> tuple[Reader, Floats]:
     """A model, and the scores of the rows kept ``apart`` by one that did not learn from them.
 
-    A linear model then learns from those rows too; a network stops by them. ``nth`` sets the seed of a network.
+    Where they are more than a few, a linear model then learns from those rows too; a network stops by them. ``nth``
+    sets the seed of a network.
     """
     learnt, held = (rows.part(np.flatnonzero(side)) for side in (~apart, apart))
     if kind == "ensemble":
         return _ensemble(rows, apart, settings, start)
     if kind == "linear":
         first = LinearReader.fit(learnt, settings)
-        return LinearReader.fit(rows, settings), first.scores(held.texts)
+        last = LinearReader.fit(rows, settings) if len(held) > _FEW * len(rows) else first
+        return last, first.scores(held.texts)
     found: Reader
     if kind == "morphemes":
         from danggol.reviews.morphemes import MorphemeReader

@@ -23,7 +23,7 @@ from danggol import artefact
 from danggol.errors import DataError, UsageError
 from danggol.reviews.calibration import ClassCalibration
 from danggol.reviews.language import languages
-from danggol.reviews.readers import Reader, loaded, trained
+from danggol.reviews.readers import Ensemble, Reader, loaded, trained
 from danggol.reviews.rows import Floats, Rows, columns_of, kept_apart, shares_of
 from danggol.reviews.settings import SentimentSettings
 from danggol.reviews.text import Text, cleaned, readable
@@ -88,6 +88,16 @@ class SentimentModel:
     def log_probabilities(self, texts: Sequence[Text]) -> Floats:
         """Calibrated log probabilities (texts, classes); for a text that says nothing, those of an empty one."""
         return self._logs(cleaned(texts, self.settings.longest))
+
+    def parts(self, texts: Sequence[Text]) -> dict[str, Floats]:
+        """Calibrated log probabilities (texts, classes) by each member of an ensemble, ``nth kind``."""
+        reader, _ = self._fitted()
+        if not isinstance(reader, Ensemble):
+            raise UsageError(f"a model of the kind {self.settings.kind} has no parts; an ensemble has")
+        found = reader.parts(cleaned(texts, self.settings.longest))
+        return {
+            f"{nth} {kind}": one for nth, (kind, one) in enumerate(zip(self.settings.members, found, strict=True), 1)
+        }
 
     @property
     def parameters(self) -> int:
