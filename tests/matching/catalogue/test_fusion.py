@@ -51,3 +51,27 @@ def test_the_threshold_is_the_lowest_that_reaches_the_accuracy() -> None:
     assert threshold(confidence, ~right, 0.9, fewest=1) > 1
     # rows of equal confidence stand and fall together
     assert threshold(np.full(4, 0.5), np.array([True, True, False, False]), 0.9, fewest=1) > 1
+
+
+def test_groups_of_rows_believe_the_modalities_differently() -> None:
+    views, truth = made()
+    views = {name: views[name] for name in ("title", "picture")}
+    silent = np.arange(len(truth)) % 4 == 0
+    views["title"][silent] = np.random.default_rng(1).permutation(views["title"][silent])
+    groups = silent.astype(np.int64)
+    fit, asked = slice(0, 2000), slice(2000, None)
+    said = {name: one[fit] for name, one in views.items()}
+    pool = Pool.fit(said, truth[fit], 0.9, groups[fit])
+    assert pool.groups[1]["title"] < 0.2
+    assert pool.groups[0]["title"] > 0.8
+    shown, classes = {name: one[asked] for name, one in views.items()}, truth[asked]
+    apart = (pool.joined(shown, groups[asked]).argmax(axis=1) == classes).mean()
+    alike = (pool.joined(shown).argmax(axis=1) == classes).mean()
+    assert apart > alike + 0.01
+    # a group of few rows is joined much as all are, and one never seen just so
+    few = np.where(np.arange(2000) < 2, 2, 0)
+    held = Pool.fit(said, truth[fit], 0.9, few)
+    assert all(abs(held.groups[2][name] - held.weights[name]) < 0.25 for name in views)
+    assert held.groups[1] == held.weights
+    never = pool.joined(shown, np.full(len(classes), 7))
+    np.testing.assert_array_equal(never, pool.joined(shown))

@@ -3,8 +3,9 @@
 Experts read a listing (:mod:`danggol.matching.catalogue.experts`): a linear model on n-grams its title, a convolutional
 network its picture, and neighbours look up the most similar known listings. On listings held out of them, a pool joins
 what they say (:mod:`danggol.matching.catalogue.fusion`): one pool for title and picture together and one for each
-alone, so that a listing without one of them is answered from the other. A listing with neither gets the most frequent
-value, and no answer.
+alone, so that a listing without one of them is answered from the other. The joint one believes them differently where
+the title names none of an attribute's values, one, or several. A listing with neither gets the most frequent value, and
+no answer.
 
 Predictions go to the table ``product_attributes``; a source column is never written over.
 """
@@ -23,9 +24,10 @@ from safetensors import SafetensorError
 
 from danggol.errors import DataError, UsageError
 from danggol.matching.catalogue import artefact
-from danggol.matching.catalogue.experts import Experts, Said
+from danggol.matching.catalogue.experts import PICTURE, TITLE, Experts, Rows, Said
 from danggol.matching.catalogue.fusion import Pool
 from danggol.matching.catalogue.items import Items
+from danggol.matching.catalogue.named import named
 from danggol.matching.catalogue.settings import AttributeSettings
 
 if TYPE_CHECKING:
@@ -77,8 +79,9 @@ class AttributeModel:
             self.pools[name], self.held_out[name] = {}, {}
             for kinds, (rows, said) in told.items():
                 parts, known = _of(name, said), codes[name][rows]
-                pool = Pool.fit(parts, known, self.settings.accuracy)
-                self.pools[name][kinds], self.held_out[name][kinds] = pool, (pool.joined(parts), known)
+                groups = self._groups(name, items, rows, kinds)
+                pool = Pool.fit(parts, known, self.settings.accuracy, groups)
+                self.pools[name][kinds], self.held_out[name][kinds] = pool, (pool.joined(parts, groups), known)
         return self
 
     def _coded(self, labels: pl.DataFrame) -> dict[str, Codes]:
@@ -98,6 +101,12 @@ class AttributeModel:
             raise DataError("no attribute has two values; there is nothing to tell apart")
         return found
 
+    def _groups(self, name: str, items: Items, rows: Rows, kinds: str) -> Codes | None:
+        """Where a picture stands beside a title, how many values of an attribute the title names (rows,)."""
+        if kinds != f"{TITLE}+{PICTURE}":
+            return None
+        return named([items.titles[nth] for nth in rows], self.values[name])
+
     @property
     def classes(self) -> dict[str, int]:
         """How many values each attribute has."""
@@ -113,7 +122,8 @@ class AttributeModel:
             for kinds, (rows, said) in told.items():
                 pool = self.pools[name].get(kinds)
                 if pool is not None and len(rows):
-                    logs[name][rows] = pool.joined(_of(name, said))
+                    groups = self._groups(name, items, rows, kinds)
+                    logs[name][rows] = pool.joined(_of(name, said), groups)
                     needed[name][rows] = pool.threshold
         return logs, needed
 
