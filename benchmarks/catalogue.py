@@ -8,9 +8,10 @@ read: neighbouring ids were photographed together. 40% of the test titles are th
 type; ``accuracy/unseen/...`` (joined) leaves those rows out.
 
 Chosen on a held-out tenth of the rows of split ``train``: what our model reads, how many pictures it compares, its
-kernel's width, weights and ridge, the passes of its network, the neighbours, and that a search hears the attributes as
-much as the common space. The rows of ``valid`` were looked at twice. Comparing all pictures takes 7 GB of memory. The
-peers' C, components and neighbours are fixed beforehand. They are:
+kernel's width, weights and ridge, the passes of its network, the neighbours, that title and picture are joined by how
+many values the title names, and that a search hears the attributes as much as the common space. The rows of ``valid``
+were looked at three times. Comparing all pictures takes 7 GB of memory. The peers' C, components and neighbours are
+fixed beforehand. They are:
 TF-IDF of word 1-2-grams with multinomial logistic regression for titles; for pictures 200 principal components of
 directions of edges (HOG) and of the layout of colours, beside a histogram of colours, with logistic regression
 (``linear``) and with the 10 nearest neighbours (``neighbours``); and late fusion of the titles with each: log-
