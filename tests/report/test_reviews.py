@@ -60,6 +60,32 @@ def test_shares_products_and_contradictions_are_told(read: Shop) -> None:
     assert found.contradictions[0].text == "<b>환불</b> 요청"
 
 
+def test_aspects_are_named(read: Shop) -> None:
+    read.write(
+        "review_aspects",
+        pl.DataFrame(
+            {
+                "review_id": ["r00", "r01", "r02"],
+                "aspect": ["price", "price", "delivery_time"],
+                "polarity": [-1.0, 1.0, -0.5],
+                "span": ["x"] * 3,
+                "confidence": [0.9] * 3,
+                "as_of": [WHEN] * 3,
+                "run_id": ["made"] * 3,
+            }
+        ),
+    )
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None
+    assert [(one.code, one.reviews, one.good, one.bad) for one in found.aspects] == [
+        ("price", 2, 0.5, 0.5),
+        ("delivery_time", 1, 0.0, 1.0),
+    ]
+    page = build_report(read).read_text("utf8")
+    assert "delivery time" in page
+    assert "배송 기간" in page
+
+
 def test_the_page_escapes_what_reviewers_wrote(read: Shop) -> None:
     page = build_report(read).read_text("utf8")
     assert 'id="reviews"' in page

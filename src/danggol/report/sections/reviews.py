@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _LEAST = 10
 """Reviews that a product needs to be shown."""
 _SHOWN = 8
+_MOST_ASPECTS = 12
 _LONGEST = 160
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 
@@ -29,6 +30,16 @@ class Language:
     reviews: int
     pleased: float
     displeased: float
+
+
+@dataclass(frozen=True)
+class Aspect:
+    """What reviews speak of, and the shares that speak well and badly of it."""
+
+    code: str
+    reviews: int
+    good: float
+    bad: float
 
 
 @dataclass(frozen=True)
@@ -61,6 +72,7 @@ class Reviews:
     displeased: float
     contradict: int
     languages: list[Language]
+    aspects: list[Aspect]
     displeasing: list[Displeasing]
     contradictions: list[Contradiction]
 
@@ -83,12 +95,23 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
             )
             for row in told[:_SHOWN]
         ],
+        aspects=_aspects(shop),
         displeasing=_displeasing(shop, pictures, share["displeased"] / max(sum(share.values()), 1e-9)),
         contradictions=[
             Contradiction(_short(row["title"], row["text"]), row["language"] or "", row["rating"], row["label"])
             for row in rows(shop, "review_contradictions", most=_SHOWN)
         ],
     )
+
+
+def _aspects(shop: Shop) -> list[Aspect]:
+    """The aspects with the most complaints; none where aspects were not labelled."""
+    if not shop.has("review_aspects"):
+        return []
+    return [
+        Aspect(row["aspect"], row["reviews"], row["good"] / row["reviews"], row["bad"] / row["reviews"])
+        for row in rows(shop, "review_aspects", most=_MOST_ASPECTS)
+    ]
 
 
 def _displeasing(shop: Shop, pictures: Pictures, usual: float) -> list[Displeasing]:
