@@ -87,6 +87,11 @@ def test_keywords_tell_a_group_from_the_others():
     assert (found["z"] > 1.96).all()
 
 
+def test_korean_letters_that_stand_alone_stay_as_they_are_typed():
+    found = keywords(["아쉬워요 ㅠㅠ"] * 20 + ["좋아요"] * 20, ["bad"] * 20 + ["good"] * 20, strength=10)
+    assert "ㅠㅠ" in " ".join(found["keyword"])
+
+
 def test_random_groups_have_few_keywords():
     table, _ = clauses(100)
     groups = np.random.default_rng(1).choice(["a", "b"], table.height).tolist()

@@ -16,6 +16,7 @@ from scipy.sparse import csr_matrix
 
 from danggol.encoders.ngrams import Ngrams, NgramSettings
 from danggol.errors import DataError, UsageError
+from danggol.reviews.text import clean
 
 Floats = NDArray[np.float64]
 _SCHEMA = {"group": pl.String, "rank": pl.Int64, "keyword": pl.String, "log_odds": pl.Float64, "z": pl.Float64,
@@ -71,7 +72,7 @@ def keywords(
         order = [one for one in np.argsort(-z[nth], kind="stable") if z[nth, one] > 1.96]
         best = _apart(order, grams.names, most)
         found += [
-            (name, rank, grams.names[one], float(odds[nth, one]), float(z[nth, one]), int(counts[nth, one]))
+            (name, rank, clean(grams.names[one]), float(odds[nth, one]), float(z[nth, one]), int(counts[nth, one]))
             for rank, one in enumerate(best, 1)
         ]
     return pl.DataFrame(found, schema=_SCHEMA, orient="row")
