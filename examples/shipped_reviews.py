@@ -21,10 +21,12 @@ from danggol.reviews.labelling import SHIPPED
 from danggol.reviews.training import train
 from danggol.shop import Shop
 
+FILMS = 40_000
+"""Film comments that go in: more of them bring nothing to reviews of goods."""
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews"
 NOTES = (
     "naver shopping: Korean shopping reviews with 1, 2, 4 or 5 stars; public domain as bab2min/corpus states it.",
-    "NSMC: Korean film comments, pleased or not (taken as 5 stars and 1), without the official test; e9t/nsmc, CC0.",
+    f"NSMC: {FILMS:,} Korean film comments, pleased or not (as 5 stars and 1), none of the official test; CC0.",
     "women's clothing: English shopping reviews with stars; CC0 as first published.",
     "Trained by examples/shipped_reviews.py (danggol reviews train SHOP --balanced).",
 )
@@ -51,6 +53,7 @@ def public_shop(data: Path, path: Path) -> Shop:
     """A shop of the public reviews: one product for each source, so that the source is known."""
     naver = pl.read_csv(data / "naver_shopping" / "labelled.csv")
     films = pl.read_csv(data / "nsmc" / "train_pool.tsv.gz", separator="\t", quote_char=None)
+    films = films.sample(min(FILMS, films.height), seed=0)
     clothes = pl.read_csv(data / "womens_clothing" / "reviews.csv.gz")
     parts = {
         "naver shopping": naver.select(title=pl.lit(None, pl.String), text="review", rating="rating"),
