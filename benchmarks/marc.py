@@ -31,7 +31,7 @@ from danggol.metrics import Interval, accuracy, paired_bootstrap
 from danggol.reviews import SentimentModel, SentimentSettings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews" / "marc" / "reviews.parquet"
-OURS = ("kind=linear", "target=stars", "bits=21", "fewest=3")
+OURS = ("kind=linear", "target=stars", "characters=3", "edges=4", "bits=21", "fewest=3")
 STRENGTHS = (0.5, 2.0, 8.0)
 CHARACTERS = ("ja", "zh")
 Values = NDArray[np.float64]
@@ -129,7 +129,7 @@ def best(rows: csr_matrix, label: NDArray[np.int64]) -> LogisticRegression:
 
 def regression(strength: float) -> LogisticRegression:
     """Multinomial logistic regression."""
-    return LogisticRegression(C=strength, max_iter=100, tol=1e-3)
+    return LogisticRegression(C=strength, max_iter=200, tol=1e-5)
 
 
 def median(model: LogisticRegression, rows: csr_matrix) -> Values:

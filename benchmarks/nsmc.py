@@ -32,7 +32,7 @@ from danggol.reviews.text import cleaned
 from naver_shopping import Told, figures
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews" / "nsmc"
-OURS = ("kind=ensemble", 'members=["linear", "cnn"]', "dropout=0.3", "epochs=3", "batch=256", "rate=0.003")
+OURS = ("kind=ensemble", 'members=["linear", "cnn"]', "dropout=0.3", "epochs=2", "batch=256", "rate=0.003")
 MORE = 1.0
 STRENGTH = 2.0
 
