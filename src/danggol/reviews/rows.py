@@ -77,7 +77,10 @@ def kept_apart(texts: Sequence[str], share: float, seed: int) -> NDArray[np.bool
     limit = int(share * 2**32)
     salt = f"{seed} ".encode()
     return np.array(
-        [int.from_bytes(hashlib.blake2b(salt + text.encode(), digest_size=4).digest()) < limit for text in texts],
+        [
+            int.from_bytes(hashlib.blake2b(salt + text.encode("utf8", "surrogatepass"), digest_size=4).digest()) < limit
+            for text in texts
+        ],
         np.bool_,
     )
 
