@@ -44,9 +44,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         shop = public_shop(options.data, options.shop or Path(folder) / "shop")
         told = train(shop, options.to, settings, NOTES, balanced=True)
-    size = sum(file.stat().st_size for file in options.to.iterdir())
     print((options.to / "card.md").read_text("utf8"))
-    print(f"{size / 1e6:.1f} MB in {told['model']}, {told['seconds']:.0f} s, {told['peak_mb']:,} MB of memory")
+    print(f"{told['model']}: trained in {told['seconds']:.0f} s")
 
 
 def public_shop(data: Path, path: Path) -> Shop:

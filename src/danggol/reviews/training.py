@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from danggol.shop import Shop
 
 _KEPT = 0.1
+_TIMED = 5_000
+"""Reviews by which the speed is taken."""
 _FEWEST = 50
 """Reviews of a language or source that are told apart."""
 
@@ -62,7 +67,9 @@ def train(
     weights = _weights(learnt) if balanced else None
     model = SentimentModel(chosen).fit(learnt["text"].to_list(), learnt["label"].to_numpy(), weights)
     figures = measure(model, kept)
-    told = {"learnt_from": learnt.height, **figures, "notes": list(notes), "as_of": _latest(rows)}
+    model.save(folder)
+    alone = read_alone(folder, kept["text"].head(_TIMED).to_list())
+    told = {"learnt_from": learnt.height, **figures, **alone, "notes": list(notes), "as_of": _latest(rows)}
     model.save(folder, {"metrics.json": json.dumps(told, indent=1), "card.md": card(chosen, told)})
     return {**told, "model": str(folder), "seconds": round(time.perf_counter() - began, 1)}
 
@@ -72,13 +79,11 @@ def measure(model: SentimentModel, rows: pl.DataFrame) -> dict[str, Any]:
 
     ``rows``: text, label as the target says, source. Stars count as right where the star that is told is the true one;
     scores where their sign is, those of 0 left out. ``answered`` is the share that the model is sure of, and
-    ``accuracy_answered`` how many of those are right; ``per_second`` is how many it reads in a second.
+    ``accuracy_answered`` how many of those are right.
     """
     if model.settings.target == "score":
         rows = rows.filter(pl.col("label") != 0)
-    began = time.perf_counter()
     said = model.predict(rows["text"].to_list())
-    seconds = time.perf_counter() - began
     labels = rows["label"].to_numpy()
     if model.settings.target == "stars":
         right = (np.rint(said["stars"].to_numpy()) == labels).astype(np.float64)
@@ -93,9 +98,44 @@ def measure(model: SentimentModel, rows: pl.DataFrame) -> dict[str, Any]:
         "accuracy_answered": round(float(right[sure].mean()), 4) if sure.any() else None,
         "by_language": _parts(right, said["language"].to_list()),
         "by_source": _parts(right, rows["source"].to_list()),
-        "per_second": round(rows.height / max(seconds, 1e-9)),
-        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
+
+
+def read_alone(folder: Path, texts: Sequence[str]) -> dict[str, Any]:
+    """Size of a saved model, and how fast and in how much memory a process of its own reads texts on one core."""
+    one = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    given = json.dumps({"folder": str(folder), "texts": list(texts)})
+    code = "from danggol.reviews.training import timed; timed()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=given,
+        env=os.environ | one,
+        capture_output=True,
+        text=True,
+        encoding="utf8",
+        check=True,
+    )
+    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
+    return {"size_mb": round(size / 1e6, 1), **json.loads(done.stdout)}
+
+
+def timed() -> None:
+    """The process of :func:`read_alone`: reads what stands on its input, and prints the figures."""
+    given = json.loads(sys.stdin.read())
+    model = SentimentModel.load(given["folder"])
+    texts = given["texts"]
+    model.predict(texts[:10])
+    began = time.perf_counter()
+    model.predict(texts)
+    seconds = time.perf_counter() - began
+    sys.stdout.write(json.dumps({"per_second": round(len(texts) / max(seconds, 1e-9)), "peak_mb": round(_peak())}))
+
+
+def _peak() -> float:
+    """The most memory of this process so far, in MB, without what its parent held when it was begun."""
+    status = Path("/proc/self/status")
+    told = status.read_text("ascii").partition("VmHWM:")[2].split() if status.exists() else []
+    return float(told[0]) / 1024 if told else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
@@ -122,7 +162,8 @@ def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
         *(f"| {name} | {one['reviews']:,} | {shown(one['accuracy'])} |" for name, one in parts),
         "",
         f"- Answered (confidence of {settings.sure:g} or more): {told['answered']:.1%}{sure}.",
-        f"- {told['per_second']:,} reviews a second on the machine that trained it.",
+        f"- {told['size_mb']:.1f} MB; reads {told['per_second']:,} reviews a second on one core of the machine that "
+        f"trained it, with {told['peak_mb']:,} MB of memory for the whole process.",
         "",
         "## Limits",
         "",
