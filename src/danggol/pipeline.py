@@ -42,6 +42,18 @@ def _spam(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, An
     return spam(shop)
 
 
+def _label(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
+    from danggol.reviews.labelling import label
+
+    return label(shop)
+
+
+def _aspects(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
+    from danggol.reviews.verbs import aspects
+
+    return aspects(shop)
+
+
 def _evaluate(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:
     from danggol.purchase import PurchaseSettings, verbs
 
@@ -64,6 +76,8 @@ STEPS = (
     Step("match", ("products",), _match),
     Step("prices", ("offers", "product_groups"), _prices),
     Step("spam", ("product_groups",), _spam),
+    Step("reviews label", ("reviews",), _label),
+    Step("reviews aspects", ("reviews",), _aspects),
     Step("purchase evaluate", ("events",), _evaluate),
     Step("purchase predict", ("events",), _predict),
     Step("report", (), _report),
