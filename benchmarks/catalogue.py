@@ -215,8 +215,9 @@ def both(rows: tuple, label: NDArray[np.int64], kept: NDArray[np.bool_], classes
 
 def regression(rows: Floats, label: NDArray[np.int64], shown: Floats, classes: int) -> Floats:
     """Multinomial logistic regression; a class that was not learnt is as good as impossible."""
-    strength = STRENGTH if not isinstance(rows, np.ndarray) else STRENGTH / 1000
-    model = LogisticRegression(C=strength, max_iter=60, tol=1e-3).fit(rows, label)
+    # pictures are right no more often with more steps, titles are: in 17 steps gender is at .981, in 53 at .997
+    strength, least = (STRENGTH / 1000, 1e-3) if isinstance(rows, np.ndarray) else (STRENGTH, 1e-4)
+    model = LogisticRegression(C=strength, max_iter=300, tol=least).fit(rows, label)
     found = np.full((shown.shape[0], classes), -30.0)
     found[:, model.classes_] = model.predict_log_proba(shown)
     return found
