@@ -17,8 +17,9 @@ from danggol.purchase.evaluate import Evaluation, default_cut
 from danggol.purchase.evaluate import evaluate as measure
 from danggol.purchase.explain import HeldOut, dependence, drawn, reasons
 from danggol.purchase.model import Asked, Prediction, PurchaseModel, When, ask
-from danggol.purchase.samples import DAY, Purchases, as_datetime, moment, query, read, span
+from danggol.purchase.samples import DAY, Purchases, as_datetime, moment, read, span
 from danggol.purchase.settings import PurchaseSettings
+from danggol.shop.pictures import first_pictures
 
 if TYPE_CHECKING:
     from danggol.shop import Run, Shop
@@ -136,7 +137,7 @@ def predict(
         learnt = PurchaseModel(**_with_seed(settings, seed)).learn(purchases, now)
     prediction = Prediction(learnt, purchases, now, undated=now is None or now > span(shop)[1])
     asked = ask(purchases, customers)
-    images = _images(shop)
+    images = first_pictures(shop)
     with shop.run("purchase predict", settings=learnt.settings.model_dump(), seed=seed) as run:
         counts = _write(shop, run, prediction, asked, top, images, replace=customers is None)
     return {
@@ -291,11 +292,6 @@ def _listed(frame: pl.DataFrame, reasons: Sequence[tuple[str, dict[str, str]]], 
     return told.select(
         "customer_id", "at", "rank", "product_id", "score", "image", "reason_code", "reason_args", "as_of"
     )
-
-
-def _images(shop: Shop) -> pl.DataFrame:
-    """The picture to show of each product: its first thumbnail, else its first picture."""
-    return shop.sql(query("images"))
 
 
 def _with_seed(settings: PurchaseSettings | None, seed: int) -> dict[str, Any]:
