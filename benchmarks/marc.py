@@ -10,7 +10,9 @@ five, over TF-IDF of word 1-2-grams (Japanese and Chinese: character 1-3-grams),
 the language's training rows. Both guess the median of the stars that they expect, which is the guess of least absolute
 error; ``logistic-likeliest`` guesses the likeliest stars.
 
-Chosen on a fifth of the training rows (``--held``): everything about ours.
+The n-grams were chosen on a fifth of half of the French, Japanese and Chinese training rows; before, runs of 2-5
+characters with spaces were measured on the test too (accuracy .877, error .645: as good). ``--held`` tests on a fifth of
+the training rows.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ from __future__ import annotations
 import argparse
 import json
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -42,6 +46,7 @@ Told = dict[str, tuple[Values, Values]]
 def main() -> None:
     """Measure, print the table and the line of JSON."""
     given = arguments()
+    warnings.filterwarnings("ignore", category=ConvergenceWarning)
     began = time.perf_counter()
     train, test = read(given)
     print(f"{train.height:,} reviews to learn from, {test.height:,} to test on")
@@ -128,7 +133,7 @@ def best(rows: csr_matrix, label: NDArray[np.int64]) -> LogisticRegression:
 
 
 def regression(strength: float) -> LogisticRegression:
-    """Multinomial logistic regression."""
+    """Multinomial logistic regression; a looser tolerance leaves it far from its optimum."""
     return LogisticRegression(C=strength, max_iter=200, tol=1e-5)
 
 
