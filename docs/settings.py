@@ -4,6 +4,7 @@ from pathlib import Path
 
 from danggol.encoders.contrast_settings import ContrastSettings
 from danggol.matching.catalogue.settings import AttributeSettings
+from danggol.matching.records.settings import RecordSettings
 from danggol.matching.settings import MatchingSettings
 from danggol.purchase import PurchaseSettings
 from danggol.purchase.coldstart_parts import PartSettings
@@ -12,12 +13,14 @@ from danggol.purchase.markets_features import MarketSettings
 from danggol.purchase.multimodal.model import MultimodalSettings
 from danggol.purchase.nextitem import NextItemSettings
 from danggol.purchase.opinion_settings import OpinionSettings
+from danggol.reviews.cause_settings import AspectSettings, CauseSettings, RiseSettings, TopicSettings
+from danggol.reviews.settings import SentimentSettings
 from danggol.settings import Settings
 
 INTRODUCTION = """# Settings
 
-Given by keyword in Python; those of `purchase` and `match` also with `--set name=value`, or in a TOML file with
-`--settings`.
+Given by keyword in Python; those of `purchase`, `match`, `attributes` and `reviews` also with `--set name=value`, or in
+a TOML file with `--settings`.
 """
 _CAPABILITIES: dict[str, type[Settings]] = {
     "purchase": PurchaseSettings,
@@ -29,7 +32,13 @@ _CAPABILITIES: dict[str, type[Settings]] = {
     "opinions": OpinionSettings,
     "match": MatchingSettings,
     "attributes": AttributeSettings,
+    "records": RecordSettings,
     "picture search": ContrastSettings,
+    "reviews": SentimentSettings,
+    "causes": CauseSettings,
+    "aspects": AspectSettings,
+    "topics": TopicSettings,
+    "rises": RiseSettings,
 }
 
 
