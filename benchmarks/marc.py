@@ -11,8 +11,8 @@ the language's training rows. Both guess the median of the stars that they expec
 error; ``logistic-likeliest`` guesses the likeliest stars.
 
 The n-grams were chosen on a fifth of half of the French, Japanese and Chinese training rows; before, runs of 2-5
-characters with spaces were measured on the test too (accuracy .877, error .645: as good). ``--held`` tests on a fifth of
-the training rows.
+characters with spaces were measured on the test too (accuracy .877, error .645: as good). ``--held`` tests on a fifth
+of the training rows.
 """
 
 from __future__ import annotations
