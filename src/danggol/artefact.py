@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,8 +30,14 @@ def publish(target: Path, files: Mapping[str, str | bytes]) -> None:
     Two saves at once follow one another.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(_beside(target, "lock")):
+    with FileLock(_lock(target)):
         _publish(target, files)
+
+
+def _lock(target: Path) -> Path:
+    """The lock of a target: among the user's temporary files, so that nothing but the model is left beside it."""
+    name = hashlib.sha256(os.fsencode(target.resolve())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"danggol-{getattr(os, 'getuid', int)()}-{name}.lock"
 
 
 def check_target(target: Path) -> None:
