@@ -1,16 +1,18 @@
 """Korean film comments: liked or not, on the official test of NSMC.
 
-    python benchmarks/nsmc.py [--data DIR] [--train FILE] [--test FILE] [--held N] [--set name=value ...]
+    python benchmarks/nsmc.py [--data DIR] [--train FILE] [--test FILE] [--held N] [--alone]
+                              [--set name=value ...]
 
 The training pool holds many more liked films than disliked ones, the test as many of both: ours and the peer let both
 sides weigh the same. Ours is the ensemble of :data:`OURS`, which learns from all disliked comments and, of the liked
 ones, from :data:`MORE` times as many, drawn by a seed; the vectors of its networks are of the whole pool's texts.
-``danggol-linear`` and
-``danggol-cnn`` are its members. The peer, TF-IDF of character 1-4-grams with logistic
+``danggol-linear`` and ``danggol-cnn`` are its members. The peer, TF-IDF of character 1-4-grams with logistic
 regression, learns from the whole pool. A comment without text (3 of the test) is a row like any other.
 
-``--held N`` keeps N comments of each side of the pool as the test instead. Nothing was tried on the test: the settings
-are those of naver_shopping.py, with larger steps and fewer epochs because there are more comments.
+``--held N`` keeps N comments of each side of the pool as the test instead; ``--alone`` leaves the peer out, which takes
+minutes. Nothing was tried on the test: the settings are those of naver_shopping.py, with larger steps and fewer epochs
+because there are more comments, and with a larger table, because the comments have more n-grams than the usual one has
+places. The linear member alone was then right in .882 on 10,000 held comments of the pool.
 """
 
 from __future__ import annotations
@@ -32,8 +34,17 @@ from danggol.reviews.text import cleaned
 from naver_shopping import Told, figures
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews" / "nsmc"
-OURS = ("kind=ensemble", 'members=["linear", "cnn"]', "dropout=0.3", "epochs=2", "batch=256", "rate=0.003")
-MORE = 1.0
+OURS = (
+    "kind=ensemble",
+    'members=["linear", "cnn"]',
+    "bits=22",
+    "limit=4000000",
+    "dropout=0.3",
+    "epochs=2",
+    "batch=256",
+    "rate=0.003",
+)
+MORE = 2.0
 STRENGTH = 2.0
 
 
@@ -45,6 +56,10 @@ def main() -> None:
     label = test["label"].to_numpy().astype(np.float64)
     print(f"{train.height:,} comments to learn from, {test.height:,} to test on, {label.mean():.3f} liked")
     told, seconds = measured(train, test["document"].to_list(), given.settings)
+    if not given.alone:
+        peers = time.perf_counter()
+        told["characters"] = characters(train, test["document"].to_list())
+        seconds["peers"] = time.perf_counter() - peers
     line = {"benchmark": "nsmc", "rows": test.height, **figures(told, label)}
     line["seconds"] = {name: round(value, 1) for name, value in seconds.items()}
     line["total_seconds"] = round(time.perf_counter() - began, 1)
@@ -58,6 +73,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--train", type=Path, help="a TSV file of document and label, instead of train_pool.tsv.gz")
     parser.add_argument("--test", type=Path, help="a TSV file of document and label, instead of test.tsv.gz")
     parser.add_argument("--held", type=int, default=0, help="comments of each side of the pool that are the test")
+    parser.add_argument("--alone", action="store_true", help="leave the peer out")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="settings of ours")
     given = parser.parse_args()
     given.settings = SentimentSettings.load(pairs=[*OURS, *given.set])
@@ -84,7 +100,7 @@ def comments(source: Path) -> pl.DataFrame:
 
 
 def measured(train: pl.DataFrame, wanted: list[str], settings: SentimentSettings) -> tuple[Told, dict[str, float]]:
-    """What each model says of the test rows, and seconds."""
+    """What ours and its members say of the test rows, and seconds."""
     began = time.perf_counter()
     start = Pretrained.of_texts(cleaned(train["document"].to_list()), settings)
     some = drawn(train, settings.seed)
@@ -97,9 +113,7 @@ def measured(train: pl.DataFrame, wanted: list[str], settings: SentimentSettings
     done = time.perf_counter()
     for name, one in model.parts(wanted).items():
         told[f"danggol-{name.split()[1]}"] = np.exp(one[:, 1])
-    alone = time.perf_counter()
-    told["characters"] = characters(train, wanted)
-    return told, {"fit": fitted - began, "predict": done - fitted, "peers": time.perf_counter() - alone}
+    return told, {"fit": fitted - began, "predict": done - fitted}
 
 
 def drawn(train: pl.DataFrame, seed: int) -> pl.DataFrame:
