@@ -83,8 +83,9 @@ def _japanese(text: str, counts: dict[str, float]) -> bool:
 
 
 def _latin(text: str) -> tuple[str, float]:
-    """The likeliest language of Latin letters, and how likely it is; English where nothing tells."""
-    words = _LATIN_WORD.findall(text.lower().replace("’", "'"))
+    """The likeliest language of Latin letters, and how likely it is."""
+    # a few letters leave the script's range when they are made small (Ⱦ), so words are found first
+    words = [word.lower() for word in _LATIN_WORD.findall(text.replace("’", "'"))]
     total = [sum(values) for values in zip(*map(_scored, words), strict=True)]
     best = max(total)
     # pieces overlap, so that their sum is too sure of itself
