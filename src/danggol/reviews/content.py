@@ -7,15 +7,15 @@ file of aspects, and the commonest words of the languages that :mod:`.language` 
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
+from danggol.errors import UsageError
 from danggol.reviews.aspect_words import AspectWords, pattern_of
 from danggol.reviews.cause_views import plain
 from danggol.reviews.language import WORDS
+from danggol.reviews.morphemes import kiwi
 
 _WORD = re.compile(r"[^\W\d_]+")
 _KOREAN, _HAN = re.compile("[\uac00-\ud7a3]+"), re.compile("[\u3400-\u4dbf\u4e00-\u9fff\u30a0-\u30ff]+")
@@ -31,12 +31,12 @@ def content_words(texts: Sequence[str], words: AspectWords, stem: int, morphemes
     feeling = _feelings(words)
     idle = {plain(word) for held in words.feelings.values() for word in held.idle}
     idle |= {plain(word)[:stem] for common in WORDS.values() for word in common.split()[:_COMMON]}
-    kiwi = _kiwi() if morphemes else None
+    analyser = _analyser() if morphemes else None
     found = []
     for text in texts:
         flat = plain(text)
         bare = feeling.sub(" ", flat) if feeling is not None else flat
-        korean = _nouns(text, kiwi) if kiwi is not None and _KOREAN.search(flat) else _starts(flat, feeling)
+        korean = _nouns(text, analyser) if analyser is not None and _KOREAN.search(flat) else _starts(flat, feeling)
         pairs = [run[at : at + 2] for run in _HAN.findall(bare) for at in range(len(run) - 1)]
         rest = _HIRAGANA.sub(" ", _HAN.sub(" ", _KOREAN.sub(" ", bare)))
         latin = [word[:stem] for word in _WORD.findall(rest) if len(word) > 2]
@@ -50,8 +50,8 @@ def _starts(flat: str, feeling: re.Pattern[str] | None) -> list[str]:
     return [word[:_SYLLABLES] for word in words if feeling is None or not feeling.search(word)]
 
 
-def _nouns(text: str, kiwi: Any) -> list[str]:
-    return [one.form for one in kiwi.tokenize(text) if one.tag in _NOUNS]
+def _nouns(text: str, analyser: Any) -> list[str]:
+    return [one.form for one in analyser.tokenize(text) if one.tag in _NOUNS]
 
 
 def _feelings(words: AspectWords) -> re.Pattern[str] | None:
@@ -61,9 +61,8 @@ def _feelings(words: AspectWords) -> re.Pattern[str] | None:
     return re.compile("|".join(parts)) if parts else None
 
 
-@cache
-def _kiwi() -> Any:
+def _analyser() -> Any:
     try:
-        return importlib.import_module("kiwipiepy").Kiwi(num_workers=1)
-    except ImportError:
+        return kiwi()
+    except UsageError:
         return None

@@ -61,11 +61,12 @@ def _counting(settings: SentimentSettings) -> SentimentSettings:
 
 @lru_cache(maxsize=1 << 16)
 def _read(text: str) -> str:
-    return " ".join(f"{one.form}/{one.tag}" for one in _kiwi().tokenize(text))
+    return " ".join(f"{one.form}/{one.tag}" for one in kiwi().tokenize(text))
 
 
 @cache
-def _kiwi() -> Any:
+def kiwi() -> Any:
+    """The analyser, loaded once. UsageError: kiwipiepy is not installed."""
     try:
         library = importlib.import_module("kiwipiepy")
     except ImportError as error:

@@ -22,7 +22,7 @@ from danggol.reviews.rows import Rows, shares_of
 from danggol.reviews.settings import SentimentSettings
 from danggol.reviews.text import Text, cleaned, readable
 from danggol.reviews.vectors import token_vectors
-from danggol.training import Schedule, train
+from danggol.training import Schedule, device_of, train
 
 Tokens = NDArray[np.uint16]
 _CHUNK = 20_000
@@ -110,9 +110,7 @@ def fit_network(
     watched: tuple[Tokens, Rows] | None = None,
 ) -> None:
     """Train in place on rows; with ``watched`` rows, the epoch of the least log loss on them is kept."""
-    device = torch.device(
-        schedule.device if schedule.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
-    )
+    device = device_of(schedule.device)
     network.to(device)
     shares = torch.from_numpy(rows.shares.astype(np.float32)).to(device)
     often = torch.from_numpy((rows.often / rows.often.mean()).astype(np.float32)).to(device)
