@@ -9,13 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import polars as pl
 
 from danggol.errors import DataError, UsageError
 from danggol.matching.against import against as offered_matches
 from danggol.matching.against import read_offered
-from danggol.matching.index import Ints
 from danggol.matching.listings import Listings
 from danggol.matching.matcher import Matched, Matcher
 from danggol.matching.reasons import why as reasons
@@ -60,7 +58,7 @@ def match(
     else:
         known = _known(listings, labels)
         matcher = Matcher(_with_seed(settings, seed)).fit(listings, labels)
-        told = {"labelled": len(known), "labels_unknown": len(labels) - len(known), "model": str(shop.path / _MODEL)}
+        told = {"labelled": known, "labels_unknown": len(labels) - known, "model": str(shop.path / _MODEL)}
         told |= {name: round(value, 4) for name, value in matcher.figures.items()}
         matcher.save(shop.path / _MODEL)
     if matcher.settings.preset == "shopee-winner":
@@ -155,13 +153,13 @@ def _matcher(shop: Shop, model: str | Path | Matcher | None, settings: MatchingS
     return Matcher.load(saved) if settings is None and there(saved) else Matcher(_with_seed(settings, seed))
 
 
-def _known(listings: Listings, labels: Mapping[str, Any]) -> Ints:
-    """The rows of the labelled listings; DataError where there are none."""
-    known = [row for row, name in enumerate(listings.ids.tolist()) if labels.get(name) is not None]
+def _known(listings: Listings, labels: Mapping[str, Any]) -> int:
+    """How many listings have a label; DataError where none has."""
+    known = sum(labels.get(name) is not None for name in listings.ids.tolist())
     if not known:
         one = f" (such as {next(iter(labels))!r})" if labels else ""
         raise DataError(f"none of the {len(labels)} labelled listings{one} is in the shop; give ids of its products")
-    return np.array(known, np.int64)
+    return known
 
 
 def _with_seed(settings: MatchingSettings | None, seed: int) -> MatchingSettings:
