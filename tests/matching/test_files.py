@@ -19,7 +19,7 @@ def test_known_groups_are_read_as_text(tmp_path: Path, heading: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("a,b\n1,2\n", "needs the columns"), ("product_id,group\n1,2\n1,3\n", "two groups"), ("", "cannot be read")],
+    [("a,b\n1,2\n", "needs the columns"), ("product_id,group\n1,2\n1,3\n", "two groups"), ("", "empty")],
 )
 def test_a_bad_file_is_told(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "groups.csv"
@@ -35,7 +35,7 @@ def test_a_korean_excel_file_is_read(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no file"):
+    with pytest.raises(UsageError, match="there is nothing"):
         read_labels(tmp_path / "none.csv")
 
 

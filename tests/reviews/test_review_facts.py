@@ -88,5 +88,5 @@ def test_a_wrong_file_is_one_sentence(shop, tmp_path, content, words):
     path.write_text(content, "utf8")
     with pytest.raises(DataError, match=words):
         read_causes(path, review_facts(shop[0]))
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="there is nothing"):
         read_causes(tmp_path / "none.csv", review_facts(shop[0]))

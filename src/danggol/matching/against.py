@@ -11,10 +11,11 @@ import polars as pl
 
 from danggol.errors import DataError
 from danggol.matching.details import plain
-from danggol.matching.files import IDS, named, read_table
+from danggol.matching.files import IDS, named
 from danggol.matching.listings import Listings
 from danggol.matching.shop_pictures import picture_rows
 from danggol.shop.run import inside
+from danggol.shop.sources.reading.tables import read_rows
 
 if TYPE_CHECKING:
     from danggol.matching.matcher import Matched, Matcher
@@ -25,13 +26,13 @@ _COMPARED = ("title", "image", "image_phash")
 
 
 def read_offered(path: Path, listings: Listings) -> Listings:
-    """The listings of a CSV or Parquet file, described as the shop's ``listings`` are.
+    """The listings of a CSV, XLSX, JSON Lines or Parquet file, described as the shop's ``listings`` are.
 
     Columns: product_id (or posting_id), and of title, brand, price, image (a picture's path, from the file's folder
     on), image_phash and the shop's details (category, colour) whatever is there. UsageError: there is no such file.
     DataError: it cannot be read, has no ids or one twice, or nothing that the shop's listings have as well.
     """
-    table = _texts(read_table(path, "product_id,title"), path)
+    table = read_rows(path)
     own = named(table, IDS)
     hashed = bool(listings.hashes.any())
     told = [name for name in _COMPARED if name in table.columns and (name == "title" or hashed)]
@@ -46,7 +47,7 @@ def read_offered(path: Path, listings: Listings) -> Listings:
         raise DataError(f"in {path} {ids.null_count()} listings have no {own}; give each one")
     if ids.n_unique() < len(ids):
         raise DataError(f"in {path} the listing {ids.filter(ids.is_duplicated())[0]!r} is there twice; give each once")
-    columns = [name for name in (*_COMPARED[::2], "brand", "price") if name in table.columns]
+    columns = [name for name in ("title", "image_phash", "brand", "price") if name in table.columns]
     described = table.select(product_id=_MARK + ids).with_columns(table.select(columns))
     details = {
         name: [plain(value) for value in table[name].to_list()] if name in table.columns else [None] * len(ids)
@@ -83,16 +84,6 @@ def against(matcher: Matcher, state: Matched, offered: Listings) -> pl.DataFrame
     )
     rows = rows.with_columns(pl.col("listing").str.strip_prefix(_MARK)).sort("listing", "place")
     return rows.select(pl.exclude("place"), rank=pl.col("place").rank("ordinal").over("listing").cast(pl.Int64))
-
-
-def _texts(table: pl.DataFrame, path: Path) -> pl.DataFrame:
-    """The columns that are read, as texts; DataError where one holds no texts or numbers."""
-    for name in table.columns:
-        if isinstance(table[name].dtype, (pl.List, pl.Array, pl.Struct, pl.Binary, pl.Object)):
-            if name in (*IDS, *_COMPARED, "brand", "price"):
-                raise DataError(f"in {path} the column {name} holds {table[name].dtype}; give texts or numbers")
-            table = table.drop(name)
-    return table.with_columns(pl.all().cast(pl.String))
 
 
 def _pictures(table: pl.DataFrame, path: Path) -> list[Path | None]:

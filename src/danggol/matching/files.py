@@ -10,6 +10,7 @@ import polars as pl
 
 from danggol.errors import DataError, UsageError
 from danggol.matching.matches import shopee_form
+from danggol.shop.sources.reading.tables import read_rows
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -20,17 +21,17 @@ _GROUPS = ("group", "label_group", "group_id")
 
 
 def read_labels(path: Path) -> dict[str, str]:
-    """The known group of each listing, from a CSV or Parquet file.
+    """The known group of each listing, from a CSV, XLSX, JSON Lines or Parquet file.
 
     Columns: product_id (or posting_id) and group (or label_group, group_id).
 
     UsageError: there is no such file. DataError: a column is missing, or a listing stands in two groups.
     """
-    frame = read_table(path, "product_id,group")
+    frame = read_rows(path)
     listing, group = named(frame, IDS), named(frame, _GROUPS)
     if listing is None or group is None:
         raise DataError(f"{path} needs the columns product_id and group; it has {', '.join(frame.columns)[:80]}")
-    found = frame.select(pl.col(listing, group).cast(pl.String)).rename({listing: "product_id", group: "group"})
+    found = frame.select(listing, group).rename({listing: "product_id", group: "group"})
     found = found.drop_nulls().unique(maintain_order=True)
     twice = found.filter(pl.col("product_id").is_duplicated())
     if twice.height:
@@ -38,34 +39,9 @@ def read_labels(path: Path) -> dict[str, str]:
     return dict(found.rows())
 
 
-def read_table(path: Path, columns: str) -> pl.DataFrame:
-    """A CSV (all columns as text) or Parquet file; ``columns`` says in errors what it should hold.
-
-    UsageError: there is no such file. DataError: it cannot be read.
-    """
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}; give a CSV of {columns}")
-    kind = "Parquet" if path.suffix.lower() == ".parquet" else "CSV"
-    try:
-        return pl.read_parquet(path) if kind == "Parquet" else pl.read_csv(_text(path).encode(), infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(f"{path} cannot be read as {kind}: {str(error).splitlines()[0][:80]}") from error
-
-
 def named(frame: pl.DataFrame, names: Sequence[str]) -> str | None:
     """The first of the names that is a column."""
     return next((name for name in names if name in frame.columns), None)
-
-
-def _text(path: Path) -> str:
-    """The file's text, in UTF-8 or CP949 (as Excel writes it in Korea)."""
-    content = path.read_bytes()
-    for encoding in ("utf-8-sig", "cp949"):
-        try:
-            return content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    raise DataError(f"{path} is neither UTF-8 nor CP949 text; save it as CSV UTF-8")
 
 
 def write_shopee(shop: Shop, path: Path) -> int:

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 
-from danggol.errors import DataError, UsageError
+from danggol.errors import DataError
 from danggol.reviews.facts import delivery_facts
+from danggol.reviews.shop_reviews import review_texts
+from danggol.shop.sources.reading.tables import read_rows
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -48,8 +50,7 @@ def review_facts(shop: Shop) -> ReviewFacts:
     else:
         held = held.with_columns(items=pl.lit(None, pl.Float64), units=pl.lit(None, pl.Float64))
     facts = facts.with_columns(held["items"], held["units"], held["rating"].alias("stars"))
-    told = pl.concat_str(pl.col("title", "text"), separator="\n", ignore_nulls=True).fill_null("")
-    return ReviewFacts(held["review_id"].to_list(), held.select(told).to_series().to_list(), facts)
+    return ReviewFacts(held["review_id"].to_list(), review_texts(held), facts)
 
 
 def read_causes(path: Path, reviews: ReviewFacts) -> tuple[list[str | None], dict[str, str] | None]:
@@ -58,12 +59,7 @@ def read_causes(path: Path, reviews: ReviewFacts) -> tuple[list[str | None], dic
     Columns: ``review_id``, ``cause`` and, if classes are wanted, ``class``. UsageError: there is no such file.
     DataError: a column is missing, a review is not the shop's, or has two causes, or a cause two classes.
     """
-    if not path.is_file():
-        raise UsageError(f"there is no file {path}; give a CSV of review_id,cause or review_id,cause,class")
-    try:
-        table = pl.read_csv(path, infer_schema=False)
-    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as CSV: {str(error).splitlines()[0][:80]}") from error
+    table = read_rows(path)
     absent = [name for name in ("review_id", "cause") if name not in table.columns]
     if absent:
         raise DataError(f"{path} lacks the column '{absent[0]}'; it needs review_id and cause")

@@ -90,6 +90,21 @@ def open_rows(path: Path, rule: FileRule, needed: Sequence[str] = ()) -> Rows:
     return DelimitedRows(text, rule.delimiter, rule.heading_row)
 
 
+def read_rows(path: Path) -> pl.DataFrame:
+    """All rows of a file that fits into memory, such as a list of labels: a column of text for each heading.
+
+    Values are stripped, and null where empty. Raises as :func:`open_rows`; DataError where a row is no row.
+    """
+    file = open_rows(path, FileRule())
+    parts = [pl.DataFrame(schema=dict.fromkeys(file.columns, pl.String))]
+    for batch in file.batches():
+        if batch.rejects.height:
+            first = batch.rejects.row(0, named=True)
+            raise DataError(f"{file.label}, row {first['row']}: {first['reason']}; mend the row")
+        parts.append(batch.rows.select(file.columns))
+    return pl.concat(parts)
+
+
 def is_workbook(path: Path) -> bool:
     """Whether a path holds an Excel workbook."""
     return path.is_file() and _kind(path) == "xlsx"
