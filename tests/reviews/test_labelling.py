@@ -59,23 +59,28 @@ def test_every_review_gets_a_row_and_stars_that_lie_are_seen(shop: Shop) -> None
     assert not (shop.path / "cache" / "reviews").exists()
 
 
-def test_a_killed_run_goes_on_where_it_stopped(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labelling, "_BATCH", 200)
-    label(shop)
-    whole = shop.read("review_sentiment")
+def killed_after(shop: Shop, batches: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of label that is killed after some batches."""
     real, read = SentimentModel.predict, []
 
     def killed(self: SentimentModel, texts: list[str]) -> pl.DataFrame:
-        if len(read) == 2:
+        if len(read) == batches:
             raise KeyboardInterrupt
         read.append(len(texts))
         return real(self, texts)
 
-    monkeypatch.setattr(SentimentModel, "predict", killed)
-    with pytest.raises(KeyboardInterrupt):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(SentimentModel, "predict", killed)
         label(shop)
+
+
+def test_a_killed_run_goes_on_where_it_stopped(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labelling, "_BATCH", 200)
+    label(shop)
+    whole = shop.read("review_sentiment")
+    killed_after(shop, 2, monkeypatch)
     assert shop.read("review_sentiment").equals(whole)
-    read.clear()
+    real, read = SentimentModel.predict, []
     monkeypatch.setattr(SentimentModel, "predict", lambda self, texts: read.append(len(texts)) or real(self, texts))
     label(shop)
     assert sum(read) == 500
@@ -119,18 +124,7 @@ def test_a_run_that_goes_on_reads_the_same_reviews_however_they_come(
     monkeypatch.setattr(labelling, "_BATCH", 100)
     label(shop)
     whole = shop.read("review_sentiment").drop("run_id")
-    real, calls = SentimentModel.predict, []
-
-    def killed(self: SentimentModel, texts: list[str]) -> pl.DataFrame:
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        calls.append(len(texts))
-        return real(self, texts)
-
-    monkeypatch.setattr(SentimentModel, "predict", killed)
-    with pytest.raises(KeyboardInterrupt):
-        label(shop)
-    monkeypatch.setattr(SentimentModel, "predict", real)
+    killed_after(shop, 3, monkeypatch)
     parts = sorted((shop.path / "cache" / "reviews").rglob("*.parquet"))
     parts[1].write_bytes(b"")
     given = Shop.batches

@@ -18,6 +18,7 @@ from danggol import artefact
 from danggol.errors import DataError, UsageError
 from danggol.progress import stage
 from danggol.reviews.sentiment import SentimentModel
+from danggol.reviews.shop_reviews import require_same, review_texts
 from danggol.version import __version__
 
 if TYPE_CHECKING:
@@ -58,12 +59,6 @@ def label(shop: Shop, model: str | Path | None = None) -> dict[str, Any]:
         raise UsageError(f"another run is labelling the reviews of {shop.path}; wait until it has ended") from error
 
 
-def review_texts(rows: pl.DataFrame) -> list[str]:
-    """What was written (rows,): the title, where there is one, and the text below it."""
-    told = pl.concat_str(pl.col("title", "text"), separator="\n", ignore_nulls=True)
-    return rows.select(told.fill_null("")).to_series().to_list()
-
-
 def _labelled(shop: Shop, folder: Path) -> dict[str, Any]:
     reader = SentimentModel.load(folder)
     version = shop.versions.current()["reviews"]
@@ -76,8 +71,7 @@ def _labelled(shop: Shop, folder: Path) -> dict[str, Any]:
     counts: dict[str, int] = {}
     contradict = reviews = 0
     with shop.run("reviews label", settings=reader.settings.model_dump()) as run:
-        if run.inputs.get("reviews") != version:
-            raise DataError("the reviews changed while they were read; run 'danggol reviews label' again")
+        require_same(run, version)
         writer = run.writer("review_sentiment")
         for file in files:
             rows = pl.read_parquet(file)

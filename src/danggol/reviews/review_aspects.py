@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from danggol.errors import DataError
 from danggol.progress import stage
 from danggol.reviews.aspects import SeedAspects
 from danggol.reviews.polarity import Scorer
+from danggol.reviews.shop_reviews import require_same, review_texts
 from danggol.reviews.terms import AspectModel
 
 if TYPE_CHECKING:
@@ -61,18 +61,17 @@ def label_aspects(
     shop.require("reviews")
     reader = SeedAspects(words, scorer) if model is None else AspectModel.load(model, scorer)
     version = shop.versions.current()["reviews"]
-    latest = shop.read("reviews", ["ts"])["ts"].max()
+    latest = shop.sql("SELECT max(ts) AS latest FROM reviews")["latest"][0]
     now = datetime.now(UTC)
     as_of = min(latest, now) if isinstance(latest, datetime) else now
     counts: dict[str, int] = {}
     bad = rows = 0
     settings = {"words": None if words is None else str(words), "model": None if model is None else str(model)}
     with shop.run("reviews aspects", settings=settings) as run:
-        if run.inputs.get("reviews") != version:
-            raise DataError("the reviews changed while they were read; label the aspects again")
+        require_same(run, version)
         writer = run.writer("review_aspects")
         for batch in _batches(shop):
-            found = aspect_rows(batch["review_id"].to_list(), _texts(batch), reader)
+            found = aspect_rows(batch["review_id"].to_list(), review_texts(batch), reader)
             for name, count in found.group_by("aspect").len().rows():
                 counts[name] = counts.get(name, 0) + count
             bad += found.filter(pl.col("polarity") < 0).height
@@ -87,8 +86,3 @@ def _batches(shop: Shop) -> Iterator[pl.DataFrame]:
             batch = pl.DataFrame(given)
             yield batch
             bar.advance(batch.height)
-
-
-def _texts(batch: pl.DataFrame) -> list[str]:
-    told = pl.concat_str(pl.col("title", "text"), separator="\n", ignore_nulls=True)
-    return batch.select(told.fill_null("")).to_series().to_list()

@@ -31,7 +31,7 @@ from danggol.reviews.rows import kept_apart, labels_of_ratings
 from danggol.reviews.sentiment import SentimentModel
 from danggol.reviews.settings import SentimentSettings
 from danggol.reviews.text import cleaned
-from danggol.reviews.training import rated
+from danggol.reviews.training import interval, rated, shown
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -148,7 +148,7 @@ def summary(runs: Mapping[Cell, Sequence[Measured]]) -> dict[str, Any]:
             {
                 "network": cell.name,
                 **asdict(cell),
-                "accuracy": _told(accuracy),
+                "accuracy": interval(accuracy),
                 "seeds_apart": round(float(right[cell].mean(axis=1).std(ddof=1)), 4),
                 "f1": round(float(np.mean(scores)), 4),
                 "seconds": round(float(np.mean([one.seconds for one in found])), 1),
@@ -197,7 +197,7 @@ def words(told: Mapping[str, Any], learnt: int, kept: int, seeds: int) -> str:
         "| network | accuracy | seeds apart | F1 | seconds | parameters |",
         "|---|---|---|---|---|---|",
         *(
-            f"| {row['network']} | {_shown(row['accuracy'])} | {row['seeds_apart']:.4f} | {row['f1']:.3f} | "
+            f"| {row['network']} | {shown(row['accuracy'], '.4f')} | {row['seeds_apart']:.4f} | {row['f1']:.3f} | "
             f"{row['seconds']:,.0f} | {row['parameters']:,} |"
             for row in told["networks"]
         ),
@@ -209,7 +209,7 @@ def words(told: Mapping[str, Any], learnt: int, kept: int, seeds: int) -> str:
         "| network | against | difference of accuracy | it is |",
         "|---|---|---|---|",
         *(
-            f"| {row['network']} | {row['against']} | {_shown(row['difference'], signed=True)} | {row['verdict']} |"
+            f"| {row['network']} | {row['against']} | {shown(row['difference'], '+.4f')} | {row['verdict']} |"
             for row in told["differences"]
         ),
     ]
@@ -234,7 +234,7 @@ def _difference(right: Mapping[Cell, Right], cell: Cell, against: Cell) -> dict[
     return {
         "network": cell.name,
         "against": against.name,
-        "difference": _told(found),
+        "difference": interval(found),
         "verdict": verdict(found),
     }
 
@@ -318,12 +318,3 @@ def _read(file: Path, key: str) -> Iterator[Measured]:
         except (ValueError, KeyError, TypeError):
             continue
         yield found
-
-
-def _told(found: Interval) -> dict[str, float]:
-    return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)}
-
-
-def _shown(one: Mapping[str, float], signed: bool = False) -> str:
-    form = "{:+.4f}" if signed else "{:.4f}"
-    return f"{form.format(one['value'])} [{form.format(one['low'])}, {form.format(one['high'])}]"

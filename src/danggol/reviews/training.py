@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from danggol import artefact
 from danggol.errors import DataError
 from danggol.metrics import Interval, bootstrap
-from danggol.reviews.labelling import review_texts
 from danggol.reviews.rows import kept_apart, labels_of_ratings
 from danggol.reviews.sentiment import SentimentModel
 from danggol.reviews.settings import SentimentSettings
+from danggol.reviews.shop_reviews import review_texts
 from danggol.reviews.text import cleaned
 from danggol.version import __version__
 
@@ -93,7 +93,7 @@ def measure(model: SentimentModel, rows: pl.DataFrame) -> dict[str, Any]:
     sure = ~said["label"].is_in(["unsure", "unreadable"]).to_numpy()
     return {
         "reviews": rows.height,
-        "accuracy": _interval(bootstrap(right)),
+        "accuracy": interval(bootstrap(right)),
         "answered": round(float(sure.mean()), 4),
         "accuracy_answered": round(float(right[sure].mean()), 4) if sure.any() else None,
         "by_language": _parts(right, said["language"].to_list()),
@@ -174,9 +174,9 @@ def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def shown(one: dict[str, float]) -> str:
+def shown(one: Mapping[str, float], form: str = ".3f") -> str:
     """A figure with its interval."""
-    return f"{one['value']:.3f} [{one['low']:.3f}, {one['high']:.3f}]"
+    return f"{one['value']:{form}} [{one['low']:{form}}, {one['high']:{form}}]"
 
 
 def rated(shop: Shop) -> pl.DataFrame:
@@ -210,9 +210,10 @@ def _parts(right: NDArray[np.float64], names: Sequence[str | None]) -> dict[str,
     for name in sorted(set(column.tolist()) - {""}):
         here = right[column == name]
         if len(here) >= _FEWEST:
-            found[name] = {"reviews": len(here), "accuracy": _interval(bootstrap(here))}
+            found[name] = {"reviews": len(here), "accuracy": interval(bootstrap(here))}
     return found
 
 
-def _interval(found: Interval) -> dict[str, float]:
+def interval(found: Interval) -> dict[str, float]:
+    """An interval as it is written down."""
     return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)}

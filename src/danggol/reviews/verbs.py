@@ -10,9 +10,9 @@ import polars as pl
 
 from danggol.reviews.aspects import SeedAspects
 from danggol.reviews.cause_settings import RiseSettings
-from danggol.reviews.labelling import review_texts
 from danggol.reviews.review_aspects import complaints, label_aspects
 from danggol.reviews.rises import rises
+from danggol.reviews.shop_reviews import review_texts
 from danggol.reviews.topics import topics
 
 if TYPE_CHECKING:
@@ -63,8 +63,9 @@ def _risen(shop: Shop, bad: pl.DataFrame) -> list[dict[str, Any]]:
 
 def _proposed(shop: Shop, words: Path | None) -> list[dict[str, Any]]:
     """Topics among the clauses of the latest reviews that no seed word explains."""
-    latest = shop.read("reviews", ["review_id", "title", "text", "ts"])
-    latest = latest.sort("ts", "review_id", descending=True, nulls_last=True).head(_SEARCHED)
+    latest = shop.sql(
+        "SELECT title, text FROM reviews ORDER BY ts DESC NULLS LAST, review_id DESC LIMIT $most", {"most": _SEARCHED}
+    )
     reader = SeedAspects(words)
     table, _ = topics(reader.unexplained(review_texts(latest)), words=reader.words)
     return table.head(_TOPICS).select("topic", "reviews", "words", "examples").to_dicts()
