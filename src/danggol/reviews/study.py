@@ -72,6 +72,7 @@ class Measured:
     """(reviews,) whether each review that was kept is read rightly"""
     f1: float
     seconds: float
+    """of a processor: networks trained beside each other do not make one another slow"""
     parameters: int
 
 
@@ -194,7 +195,7 @@ def words(told: Mapping[str, Any], learnt: int, kept: int, seeds: int) -> str:
         f"{learnt:,} reviews to learn from, {kept:,} to measure on, {seeds} seeds a network. Accuracy is the mean over "
         "seeds; intervals (95%) are over reviews and seeds. `UNITSxLAYERS`.",
         "",
-        "| network | accuracy | seeds apart | F1 | seconds | parameters |",
+        "| network | accuracy | seeds apart | F1 | processor seconds | parameters |",
         "|---|---|---|---|---|---|",
         *(
             f"| {row['network']} | {shown(row['accuracy'], '.4f')} | {row['seeds_apart']:.4f} | {row['f1']:.3f} | "
@@ -280,9 +281,9 @@ def _receive(given: Given) -> None:
 def _measured(cell: Cell, seed: int) -> Measured:
     texts, labels, kept, truth, base = _given[0]
     settings = base.model_copy(update={**asdict(cell), "target": "two", "seed": base.seed + seed})
-    began = time.perf_counter()
+    began = time.process_time()
     model = SentimentModel(settings).fit(texts, labels)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     said = (model.predict(kept)["score"].to_numpy() > 0).astype(np.float64)
     return Measured(cell, seed, said == truth, float(f1(said, truth)), seconds, model.parameters)
 
