@@ -28,8 +28,8 @@ import polars as pl
 
 from danggol.metrics import paired_bootstrap, recall_at, reciprocal_rank_at
 from danggol.purchase.nextitem import NextItemModel, NextItemSettings
-from danggol.purchase.nextitem_baselines import CoVisitation, LocalPopularity, SessionEASE, SessionKNN
-from danggol.purchase.nextitem_gru import GRU4Rec
+from danggol.purchase.nextitem.baselines import CoVisitation, LocalPopularity, SessionEASE, SessionKNN
+from danggol.purchase.nextitem.gru import GRU4Rec
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "purchase" / "amazon_m2_sessions" / "sessions.parquet"
 METRICS = {"recall@20": (recall_at, 20), "mrr@100": (reciprocal_rank_at, 100)}

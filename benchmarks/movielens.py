@@ -47,9 +47,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from danggol.metrics import bootstrap_rows, mean_of_weights, modality_shares, ndcg_at, subsets
 from danggol.purchase.baselines import ease, gram
 from danggol.purchase.coldstart import ColdItemModel, ColdSettings
-from danggol.purchase.coldstart_content import Field
-from danggol.purchase.coldstart_known import KnownItemModel, KnownSettings
-from danggol.purchase.coldstart_parts import MODALITIES
+from danggol.purchase.coldstart.content import Field
+from danggol.purchase.coldstart.known import KnownItemModel, KnownSettings
+from danggol.purchase.coldstart.parts import MODALITIES
 
 DATA = Path("../shared/data/purchase/movielens_100k")
 FIELDS = (

@@ -42,8 +42,8 @@ from danggol.metrics import (
     nadeau_bengio,
 )
 from danggol.purchase.conversion import ConversionModel, features_of
-from danggol.purchase.conversion_features import Arithmetic
-from danggol.purchase.conversion_settings import ConversionSettings
+from danggol.purchase.conversion.features import Arithmetic
+from danggol.purchase.conversion.settings import ConversionSettings
 from danggol.shop import Shop
 from danggol.shop.sources import import_source
 

@@ -37,8 +37,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from danggol.metrics import Interval, Shares, auc, auc_of_weights, bootstrap_rows
 from danggol.purchase.opinion import OpinionModel
-from danggol.purchase.opinion_inputs import Opinions
-from danggol.purchase.opinion_settings import OpinionSettings
+from danggol.purchase.opinion.inputs import Opinions
+from danggol.purchase.opinion.settings import OpinionSettings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews" / "womens_clothing"
 TITLE, BODY, LABEL = "Title", "Review Text", "Recommended IND"

@@ -34,8 +34,8 @@ from numpy.typing import NDArray
 from danggol.metrics import paired_bootstrap
 from danggol.purchase.baselines import ease, gram
 from danggol.purchase.markets import CrossMarketModel
-from danggol.purchase.markets_features import MarketSettings
-from danggol.purchase.markets_history import MarketHistory
+from danggol.purchase.markets.features import MarketSettings
+from danggol.purchase.markets.history import MarketHistory
 
 DATA = Path("../shared/data/purchase/xmarket")
 PUBLISHED = {"de": 0.344, "jp": 0.221, "in": 0.480, "fr": 0.327, "ca": 0.318, "uk": 0.470}

@@ -7,12 +7,12 @@ from danggol.matching.catalogue.settings import AttributeSettings
 from danggol.matching.records.settings import RecordSettings
 from danggol.matching.settings import MatchingSettings
 from danggol.purchase import PurchaseSettings
-from danggol.purchase.coldstart_parts import PartSettings
-from danggol.purchase.conversion_settings import ConversionSettings
-from danggol.purchase.markets_features import MarketSettings
+from danggol.purchase.coldstart.parts import PartSettings
+from danggol.purchase.conversion.settings import ConversionSettings
+from danggol.purchase.markets.features import MarketSettings
 from danggol.purchase.multimodal.model import MultimodalSettings
 from danggol.purchase.nextitem import NextItemSettings
-from danggol.purchase.opinion_settings import OpinionSettings
+from danggol.purchase.opinion.settings import OpinionSettings
 from danggol.reviews.cause_settings import AspectSettings, CauseSettings, RiseSettings, TopicSettings
 from danggol.reviews.settings import SentimentSettings
 from danggol.settings import Settings

@@ -1,0 +1,5 @@
+"""Which item comes next in a session."""
+
+from danggol.purchase.nextitem.model import NextItemModel, NextItemSettings
+
+__all__ = ["NextItemModel", "NextItemSettings"]
