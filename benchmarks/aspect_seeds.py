@@ -27,7 +27,7 @@ import polars as pl
 
 from aspect_terms import scorer_of
 from danggol.metrics import bootstrap_rows
-from danggol.reviews.aspects import SeedAspects
+from danggol.reviews.aspects.seeds import SeedAspects
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews"
 GOODS, PLACES = ("laptop", "phone", "food"), ("hotel", "restaurant")

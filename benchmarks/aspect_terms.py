@@ -37,9 +37,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from danggol.metrics import Interval, bootstrap_rows
-from danggol.reviews.polarity import Scorer
+from danggol.reviews.aspects.polarity import Scorer
+from danggol.reviews.aspects.terms import AspectModel, Term
 from danggol.reviews.sentiment import SentimentModel
-from danggol.reviews.terms import AspectModel, Term
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews"
 DRAWS, FOLDS = 1000, 3

@@ -39,8 +39,8 @@ from sklearn.linear_model import LogisticRegression
 
 from danggol.metrics import Interval, accuracy, auc, expected_calibration_error, macro_f1, paired_bootstrap
 from danggol.reviews import SentimentModel, SentimentSettings
-from danggol.reviews.pretraining import Pretrained, pretrain
-from danggol.reviews.settings import NETWORKS
+from danggol.reviews.sentiment.pretraining import Pretrained, pretrain
+from danggol.reviews.sentiment.settings import NETWORKS
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews" / "naver_shopping"
 FILMS = DATA.parent / "nsmc" / "train_pool.tsv.gz"

@@ -29,7 +29,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from danggol.reviews import SentimentModel, SentimentSettings
-from danggol.reviews.pretraining import Pretrained
+from danggol.reviews.sentiment.pretraining import Pretrained
 from danggol.reviews.text import cleaned
 from naver_shopping import Told, figures
 

@@ -43,9 +43,9 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
 from danggol.metrics import Interval, bootstrap_rows, macro_f1
-from danggol.reviews.cause_settings import CauseSettings
 from danggol.reviews.causes import CauseModel
-from danggol.reviews.facts import delivery_facts
+from danggol.reviews.causes.facts import delivery_facts
+from danggol.reviews.causes.settings import CauseSettings
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews" / "olist_causes"
 TEXT, SUBCLASS, CLASS = "review_comment_message", "most_voted_subclass", "most_voted_class"

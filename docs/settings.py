@@ -13,8 +13,9 @@ from danggol.purchase.markets.features import MarketSettings
 from danggol.purchase.multimodal.model import MultimodalSettings
 from danggol.purchase.nextitem import NextItemSettings
 from danggol.purchase.opinion.settings import OpinionSettings
-from danggol.reviews.cause_settings import AspectSettings, CauseSettings, RiseSettings, TopicSettings
-from danggol.reviews.settings import SentimentSettings
+from danggol.reviews.aspects.settings import AspectSettings, RiseSettings, TopicSettings
+from danggol.reviews.causes.settings import CauseSettings
+from danggol.reviews.sentiment.settings import SentimentSettings
 from danggol.settings import Settings
 
 INTRODUCTION = """# Settings

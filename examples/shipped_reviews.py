@@ -17,8 +17,8 @@ from pathlib import Path
 import polars as pl
 
 from danggol.reviews import SentimentSettings
-from danggol.reviews.labelling import SHIPPED
-from danggol.reviews.training import train
+from danggol.reviews.sentiment.labelling import SHIPPED
+from danggol.reviews.sentiment.training import train
 from danggol.shop import Shop
 
 FILMS = 40_000

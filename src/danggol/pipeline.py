@@ -43,13 +43,13 @@ def _spam(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, An
 
 
 def _label(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
-    from danggol.reviews.labelling import label
+    from danggol.reviews.sentiment.labelling import label
 
     return label(shop)
 
 
 def _aspects(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
-    from danggol.reviews.verbs import aspects
+    from danggol.reviews.aspects.verbs import aspects
 
     return aspects(shop)
 

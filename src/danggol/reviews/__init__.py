@@ -1,6 +1,5 @@
 """How pleased each review is, about what, and why."""
 
-from danggol.reviews.sentiment import SentimentModel
-from danggol.reviews.settings import SentimentSettings
+from danggol.reviews.sentiment import SentimentModel, SentimentSettings
 
 __all__ = ["SentimentModel", "SentimentSettings"]

@@ -20,8 +20,8 @@ def reviews_train(
     seed: int,
 ) -> Outcome:
     """Train a sentiment model on the shop's reviews and save it."""
-    from danggol.reviews.settings import SentimentSettings
-    from danggol.reviews.training import shown, train
+    from danggol.reviews.sentiment.settings import SentimentSettings
+    from danggol.reviews.sentiment.training import shown, train
 
     given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
     chosen = SentimentSettings.of({"seed": seed} | given)
@@ -43,7 +43,7 @@ def reviews_train(
 
 def reviews_label(path: Path, *, model: Path | None) -> Outcome:
     """Tell how pleased every review is."""
-    from danggol.reviews.labelling import label
+    from danggol.reviews.sentiment.labelling import label
 
     figures = label(Shop.open(path), model)
     by = (
@@ -67,7 +67,7 @@ def reviews_label(path: Path, *, model: Path | None) -> Outcome:
 def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Outcome:
     """Tell what every review speaks of."""
     from danggol.errors import UsageError
-    from danggol.reviews.verbs import aspects
+    from danggol.reviews.aspects.verbs import aspects
 
     if words is not None and model is not None:
         raise UsageError("--words and --model are two ways to find aspects; choose one")
@@ -105,9 +105,9 @@ def reviews_study(
     path: Path, *, to: Path | None, seeds: int, workers: int | None, settings: Path | None, pairs: Sequence[str]
 ) -> Outcome:
     """Test whether units and layers matter."""
-    from danggol.reviews.settings import SentimentSettings
-    from danggol.reviews.study import USUAL, study
-    from danggol.reviews.training import shown
+    from danggol.reviews.sentiment.settings import SentimentSettings
+    from danggol.reviews.sentiment.study import USUAL, study
+    from danggol.reviews.sentiment.training import shown
 
     given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
     chosen = SentimentSettings.of({**USUAL, **given})

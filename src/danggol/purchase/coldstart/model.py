@@ -1,7 +1,7 @@
 """Who will like a listing that nobody has met yet: the appeal of new listings from content, behaviour and people.
 
-The scores of :mod:`.coldstart_parts` are made for training listings that are held out, fold by fold, as if they were
-new; :mod:`.coldstart_blend` weighs them. What a customer without past gets is weighed apart, without behaviour.
+The scores of :mod:`.parts` are made for training listings that are held out, fold by fold, as if they were
+new; :mod:`.blend` weighs them. What a customer without past gets is weighed apart, without behaviour.
 """
 
 from __future__ import annotations

@@ -1,0 +1,212 @@
+"""What reviews speak of and how, without labels: seed words of aspects, and feeling counted clause by clause.
+
+A clause speaks of an aspect where it holds one of its seeds. How it speaks of it is told by what the seed says by
+itself ("broken"), or by the words of feeling in the clause; what is negated counts for the opposite. A clause without
+such words is told by a scorer where one is given, or else by the clause behind it where that one names no aspect, or by
+all words of feeling in the review.
+
+    SeedAspects().label(["배송은 빠른데 포장이 엉망이에요"])   # row, aspect, polarity, span, confidence
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from danggol.errors import UsageError
+from danggol.reviews.aspects.clauses import Clause, clauses_of
+from danggol.reviews.aspects.polarity import Scorer
+from danggol.reviews.aspects.words import JOINED, AspectWords, Feelings, pattern_of
+from danggol.reviews.language import language
+from danggol.reviews.spelling import plain
+
+_BEFORE, _AFTER = 3, 8
+"""Words ahead of a feeling, and letters behind it, in which a negation turns it."""
+_SURE = 0.6
+"""Share of a text's letters from which on its language counts; below, the seeds of all languages of its script do."""
+_SCHEMA = {"row": pl.Int64, "aspect": pl.String, "polarity": pl.Float64, "span": pl.String, "confidence": pl.Float64}
+_WORD = re.compile(r"\w+(?:'\w+)*")
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A clause that speaks of an aspect."""
+
+    aspect: str
+    polarity: float
+    span: str
+    confidence: float
+
+
+class SeedAspects:
+    """Labels reviews by the seed words of a file (:mod:`.words`); ``scorer`` may say how pleased texts are."""
+
+    def __init__(self, path: Path | str | None = None, scorer: Scorer | None = None) -> None:
+        self.words = AspectWords.load(None if path is None else Path(path))
+        self.scorer = scorer
+
+    @cached_property
+    def _readers(self) -> Mapping[str, _Reader]:
+        return {code: _Reader.of(self.words, code) for code in self.words.languages}
+
+    def label(self, texts: Sequence[str | None], languages: Sequence[str] | None = None) -> pl.DataFrame:
+        """One row a review and aspect: ``row`` (the review), ``aspect``, ``polarity``, ``span``, ``confidence``.
+
+        ``polarity`` in [-1, 1] is the mean over the clauses that speak of the aspect, ``span`` the clause that shows it
+        most, ``confidence`` how far the words of feeling agree (0.5: there were none). ``languages`` (reviews,) are ISO
+        639-1 codes; None: they are told from the texts.
+        """
+        if languages is not None and len(languages) != len(texts):
+            raise UsageError(f"{len(texts)} texts and {len(languages)} languages: give one of each")
+        rows = []
+        for nth, text in enumerate(texts):
+            codes = self._codes(text or "", None if languages is None else languages[nth])
+            held: dict[str, list[Mention]] = {}
+            for mention in self._mentions(text or "", codes):
+                held.setdefault(mention.aspect, []).append(mention)
+            for aspect, mentions in held.items():
+                shown = max(mentions, key=lambda one: abs(one.polarity))
+                mean = float(np.mean([one.polarity for one in mentions]))
+                sure = float(np.mean([one.confidence for one in mentions]))
+                rows.append((nth, aspect, mean, shown.span, sure))
+        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+    def unexplained(self, texts: Sequence[str | None]) -> pl.DataFrame:
+        """The clauses in which no seed stands: ``row`` (the review), ``clause``."""
+        rows = []
+        for nth, text in enumerate(texts):
+            readers = [self._readers[code] for code in self._codes(text or "", None)]
+            for clause in clauses_of(text or ""):
+                flat = plain(clause.text)
+                if not any(reader.seeds and reader.seeds.search(flat) for reader in readers):
+                    rows.append((nth, clause.text))
+        return pl.DataFrame(rows, schema={"row": pl.Int64, "clause": pl.String}, orient="row")
+
+    def _codes(self, text: str, given: str | None) -> list[str]:
+        if given is not None:
+            return [given] if given in self._readers else []
+        code, share = language(text)
+        if code in self._readers and (code in JOINED or share >= _SURE):
+            return [code]
+        return [] if code in JOINED else [one for one in self._readers if one not in JOINED]
+
+    def _mentions(self, text: str, codes: Sequence[str]) -> list[Mention]:
+        clauses = clauses_of(text)
+        readers = [self._readers[code] for code in codes]
+        named = [_Named.of(clause, readers) for clause in clauses]
+        if self.scorer is not None and any(one.aspects for one in named):
+            said = np.asarray(self.scorer([clause.text for clause in clauses]), np.float64)
+        else:
+            said = np.full(len(clauses), np.nan)
+        whole = (sum(one.up for one in named), sum(one.down for one in named))
+        found = []
+        for nth, one in enumerate(named):
+            behind = named[nth + 1] if nth + 1 < len(named) else None
+            for aspect, turned in one.aspects.items():
+                polarity, sure = self._polarity(one, behind, aspect, turned, float(said[nth]), whole)
+                found.append(Mention(aspect, polarity, clauses[nth].text, sure))
+        return found
+
+    def _polarity(
+        self, here: _Named, behind: _Named | None, aspect: str, turned: bool, scored: float, whole: tuple[int, int]
+    ) -> tuple[float, float]:
+        own = self.words.feeling[aspect]
+        up, down = here.up, here.down
+        if own:
+            return (-own if turned else own), 0.75
+        if not up + down and not np.isnan(scored):
+            return float(np.clip(scored, -1, 1)), (1 + min(abs(scored), 1.0)) / 2
+        if not up + down and behind is not None and not behind.aspects:
+            up, down = behind.up, behind.down
+        if not up + down:
+            up, down = whole
+        if not up + down:
+            return 0.0, 0.5
+        net = (up - down) / (up + down)
+        return net, (1 + abs(net)) / 2
+
+
+@dataclass(frozen=True)
+class _Named:
+    """What a clause names: aspects (whether their seed is negated), and words of feeling for and against."""
+
+    aspects: Mapping[str, bool]
+    up: int
+    down: int
+
+    @classmethod
+    def of(cls, clause: Clause, readers: Sequence[_Reader]) -> _Named:
+        flat = plain(clause.text)
+        aspects: dict[str, bool] = {}
+        up = down = 0
+        for reader in readers:
+            for aspect, turned in reader.aspects(flat):
+                aspects[aspect] = aspects.get(aspect, True) and turned
+            more, less = reader.feelings(flat)
+            up, down = up + more, down + less
+        return cls(aspects, up, down)
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """The words of one language as regular expressions over plain text."""
+
+    language: str
+    seeds: re.Pattern[str] | None
+    each: Mapping[str, re.Pattern[str]]
+    """by aspect"""
+    pleased: re.Pattern[str] | None
+    displeased: re.Pattern[str] | None
+    before: frozenset[str]
+    after: re.Pattern[str] | None
+
+    @classmethod
+    def of(cls, words: AspectWords, code: str) -> _Reader:
+        each = {
+            aspect: re.compile(pattern_of(held[code], code)) for aspect, held in words.seeds.items() if held.get(code)
+        }
+        felt = words.feelings.get(code, Feelings())
+        whole = [word for held in words.seeds.values() for word in held.get(code, ())]
+        pleased, displeased, after = (
+            re.compile(pattern_of(one, code)) if one else None for one in (felt.pleased, felt.displeased, felt.after)
+        )
+        before = frozenset(plain(word) for word in felt.before)
+        seeds = re.compile(pattern_of(whole, code)) if whole else None
+        return cls(code, seeds, each, pleased, displeased, before, after)
+
+    def aspects(self, flat: str) -> list[tuple[str, bool]]:
+        """The aspects that a plain clause names, each with whether all of its seeds are negated."""
+        if self.seeds is None or not self.seeds.search(flat):
+            return []
+        found = []
+        for aspect, pattern in self.each.items():
+            hits = list(pattern.finditer(flat))
+            if hits:
+                found.append((aspect, all(self._turned(flat, hit) for hit in hits)))
+        return found
+
+    def feelings(self, flat: str) -> tuple[int, int]:
+        """Words of feeling for and against."""
+        up = down = 0
+        for pattern, pleased in ((self.pleased, True), (self.displeased, False)):
+            for hit in pattern.finditer(flat) if pattern is not None else ():
+                if pleased != self._turned(flat, hit):
+                    up += 1
+                else:
+                    down += 1
+        return up, down
+
+    def _turned(self, flat: str, hit: re.Match[str]) -> bool:
+        """Whether a negation stands close ahead, or right behind."""
+        if self.after is not None and self.after.search(flat[hit.end() : hit.end() + _AFTER]):
+            return True
+        if self.language in ("zh", "ja"):
+            return any(flat[: hit.start()].endswith(word) for word in self.before)
+        words = _WORD.findall(flat[: hit.start()])[-_BEFORE if self.language != "ko" else -1 :]
+        return any(word in self.before or word.replace("'", "") in self.before for word in words)

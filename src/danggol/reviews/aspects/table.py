@@ -1,0 +1,88 @@
+"""The table ``review_aspects``: what each review of a shop speaks of, how, and the words that show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from danggol.progress import stage
+from danggol.reviews.aspects.polarity import Scorer
+from danggol.reviews.aspects.seeds import SeedAspects
+from danggol.reviews.aspects.terms import AspectModel
+from danggol.reviews.shop_reviews import require_same, review_texts
+
+if TYPE_CHECKING:
+    from danggol.shop import Shop
+
+_BATCH = 20_000
+_COLUMNS = ("review_id", "aspect", "polarity", "span", "confidence")
+
+
+def aspect_rows(
+    review_ids: Sequence[str], texts: Sequence[str | None], reader: SeedAspects | AspectModel
+) -> pl.DataFrame:
+    """One row a review and aspect: ``review_id``, ``aspect``, ``polarity`` in [-1, 1], ``span``, ``confidence``.
+
+    With a model of marked terms, which reads line by line, the aspect is the term in small letters; of a term that a
+    review names twice, the row with the most confidence stays.
+    """
+    if isinstance(reader, SeedAspects):
+        found = reader.label(texts)
+    else:
+        lines = [(nth, line) for nth, text in enumerate(texts) for line in (text or "").split("\n")]
+        found = reader.predict([line for _, line in lines])
+        review = pl.Series([nth for nth, _ in lines], dtype=pl.Int64)
+        found = found.with_columns(row=review.gather(found["row"].cast(pl.UInt32)))
+        found = found.with_columns(aspect=pl.col("span").str.to_lowercase(), polarity=pl.col("score"))
+        found = found.sort("row", "aspect", "confidence", descending=[False, False, True])
+        found = found.unique(["row", "aspect"], keep="first", maintain_order=True)
+    ids = pl.Series(list(review_ids), dtype=pl.String)
+    return found.with_columns(review_id=ids.gather(found["row"].cast(pl.UInt32))).select(_COLUMNS)
+
+
+def complaints(aspects: pl.DataFrame, below: float = 0.0) -> pl.DataFrame:
+    """Aspects that are spoken of badly, as ``review_id`` and ``cause``: the mentions that :func:`.rises` reads."""
+    return aspects.filter(pl.col("polarity") < below).select("review_id", cause="aspect").unique(maintain_order=True)
+
+
+def label_aspects(
+    shop: Shop, words: Path | None = None, model: Path | None = None, scorer: Scorer | None = None
+) -> dict[str, Any]:
+    """Read every review and write ``review_aspects``; says how many rows each aspect has, and how many are bad.
+
+    By the seed words of a file (``words``; None: those that come with danggol), or by a saved :class:`AspectModel`
+    (``model``). Memory does not grow with the reviews. DataError: the shop has no reviews, or they changed while they
+    were read.
+    """
+    shop.require("reviews")
+    reader = SeedAspects(words, scorer) if model is None else AspectModel.load(model, scorer)
+    version = shop.versions.current()["reviews"]
+    latest = shop.sql("SELECT max(ts) AS latest FROM reviews")["latest"][0]
+    now = datetime.now(UTC)
+    as_of = min(latest, now) if isinstance(latest, datetime) else now
+    counts: dict[str, int] = {}
+    bad = rows = 0
+    settings = {"words": None if words is None else str(words), "model": None if model is None else str(model)}
+    with shop.run("reviews aspects", settings=settings) as run:
+        require_same(run, version)
+        writer = run.writer("review_aspects")
+        for batch in _batches(shop):
+            found = aspect_rows(batch["review_id"].to_list(), review_texts(batch), reader)
+            for name, count in found.group_by("aspect").len().rows():
+                counts[name] = counts.get(name, 0) + count
+            bad += found.filter(pl.col("polarity") < 0).height
+            rows += writer.add(found.with_columns(as_of=pl.lit(as_of)))
+    most = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:50])
+    return {"rows": rows, "aspects": most, "spoken_of_badly": bad, "as_of": as_of.isoformat()}
+
+
+def _batches(shop: Shop) -> Iterator[pl.DataFrame]:
+    with stage("aspects", shop.tables()["reviews"].rows) as bar:
+        for given in shop.batches("reviews", ["review_id", "title", "text"], _BATCH):
+            batch = pl.DataFrame(given)
+            yield batch
+            bar.advance(batch.height)

@@ -1,0 +1,71 @@
+"""What the command line does with aspects: label them, say which complaints rose, and propose topics to name."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from danggol.reviews.aspects.rises import rises
+from danggol.reviews.aspects.seeds import SeedAspects
+from danggol.reviews.aspects.settings import RiseSettings
+from danggol.reviews.aspects.table import complaints, label_aspects
+from danggol.reviews.aspects.topics import topics
+from danggol.reviews.shop_reviews import review_texts
+
+if TYPE_CHECKING:
+    from danggol.shop import Shop
+
+_ALL = "(all)"
+"""The shop as a whole, among the products that are tested."""
+_SEARCHED = 20_000
+"""Reviews, the latest, that are searched for new topics."""
+_TOPICS = 8
+
+
+def aspects(shop: Shop, words: Path | None = None, model: Path | None = None) -> dict[str, Any]:
+    """Label what every review speaks of; writes ``review_aspects``.
+
+    What comes back: each aspect's reviews and the share spoken of badly; the complaints that rose in the last week, of
+    the shop as a whole and of single products, with a test for change; and topics among the clauses that no seed word
+    explains, which wait for a name. ``words``: the shop's own file of aspects; ``model``: a saved model of marked
+    terms. DataError: no reviews; UsageError: the file is not there or not as it should be.
+    """
+    began = time.perf_counter()
+    told = label_aspects(shop, words, model)
+    found = shop.read("review_aspects", ["review_id", "aspect", "polarity"])
+    return {
+        **told,
+        "by_aspect": _by_aspect(found),
+        "rose": _risen(shop, complaints(found)),
+        "topics": [] if model is not None else _proposed(shop, words),
+        "seconds": round(time.perf_counter() - began, 1),
+    }
+
+
+def _by_aspect(found: pl.DataFrame) -> list[dict[str, Any]]:
+    bad, good = (pl.col("polarity") < 0).mean(), (pl.col("polarity") > 0).mean()
+    rows = found.group_by("aspect").agg(reviews=pl.len(), bad=bad.round(4), good=good.round(4))
+    return rows.sort("reviews", "aspect", descending=[True, False]).head(20).to_dicts()
+
+
+def _risen(shop: Shop, bad: pl.DataFrame) -> list[dict[str, Any]]:
+    """The complaints that rose in the last week of the reviews."""
+    held = shop.read("reviews", ["review_id", "product_id", "ts"]).unique("review_id", keep="first")
+    settings = RiseSettings(zone=shop.config.timezone)
+    whole = rises(held.with_columns(product_id=pl.lit(_ALL)), bad, settings=settings)
+    found = pl.concat([whole, rises(held, bad, settings=settings)]).filter(pl.col("rose"))
+    columns = ("product_id", "cause", "week", "reviews", "named", "share", "past_share", "q", "examples")
+    return [{**row, "week": row["week"].isoformat()} for row in found.select(columns).head(20).to_dicts()]
+
+
+def _proposed(shop: Shop, words: Path | None) -> list[dict[str, Any]]:
+    """Topics among the clauses of the latest reviews that no seed word explains."""
+    latest = shop.sql(
+        "SELECT title, text FROM reviews ORDER BY ts DESC NULLS LAST, review_id DESC LIMIT $most", {"most": _SEARCHED}
+    )
+    reader = SeedAspects(words)
+    table, _ = topics(reader.unexplained(review_texts(latest)), words=reader.words)
+    return table.head(_TOPICS).select("topic", "reviews", "words", "examples").to_dicts()

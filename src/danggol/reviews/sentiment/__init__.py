@@ -1,0 +1,6 @@
+"""How pleased each review is."""
+
+from danggol.reviews.sentiment.model import SentimentModel
+from danggol.reviews.sentiment.settings import SentimentSettings
+
+__all__ = ["SentimentModel", "SentimentSettings"]

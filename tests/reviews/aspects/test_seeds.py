@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from danggol.errors import DataError, UsageError
+from danggol.reviews.aspects.seeds import SeedAspects
+from danggol.reviews.aspects.words import AspectWords
+
+
+@pytest.fixture(scope="module")
+def seeds():
+    return SeedAspects()
+
+
+def said(seeds, text):
+    return {row["aspect"]: row["polarity"] for row in seeds.label([text]).iter_rows(named=True)}
+
+
+@pytest.mark.parametrize(
+    ("text", "aspects"),
+    [
+        ("배송은 빠른데 포장이 엉망이에요", {"delivery_time": 1, "packaging": -1}),
+        ("품질이 좋지 않아요. 가격은 저렴하고요", {"quality": -1, "price": 1}),
+        ("하자 없이 잘 왔어요", {"damaged": 1}),
+        ("The staff was not rude at all but delivery was slow", {"service": 1, "delivery_time": -1}),
+        ("Nothing was broken, the price is great", {"damaged": 1, "price": 1}),
+        ("O produto chegou antes do prazo, mas veio quebrado", {"delivery_time": 1, "damaged": -1}),
+        ("质量不好，物流很快", {"quality": -1, "delivery_time": 1}),
+        ("品質は良い、発送が遅い", {"quality": 1, "delivery_time": -1}),
+        ("Die Lieferung war schnell. Die Qualität ist leider schlecht", {"delivery_time": 1, "quality": -1}),
+        ("La livraison est rapide, mais la qualité est mauvaise", {"delivery_time": 1, "quality": -1}),
+        ("El envío fue muy rápido, la calidad es pésima", {"delivery_time": 1, "quality": -1}),
+    ],
+)
+def test_names_aspects_and_how_they_are_spoken_of(seeds, text, aspects):
+    assert {name: np.sign(value) for name, value in said(seeds, text).items()} == aspects
+
+
+def test_the_span_is_the_clause_that_shows_it(seeds):
+    rows = seeds.label([None, "", "배송은 빠른데 포장이 엉망이에요!!"]).rows(named=True)
+    assert [(row["row"], row["span"]) for row in rows] == [(2, "배송은 빠른데"), (2, "포장이 엉망이에요")]
+    assert all(0.5 <= row["confidence"] <= 1 for row in rows)
+
+
+def test_a_scorer_speaks_where_there_are_no_words_of_feeling():
+    seeds = SeedAspects(scorer=lambda texts: np.array([0.25 if "meh" in one else -0.5 for one in texts]))
+    assert said(seeds, "the price is meh; delivery was great") == {"price": 0.25, "delivery_time": 1}
+
+
+def test_a_clause_without_feeling_takes_that_of_the_review(seeds):
+    assert said(seeds, "About the price: terrible") == {"price": -1}
+    assert said(seeds, "I love this. The price is what I expected") == {"price": 1}
+    assert said(seeds, "The price is what I expected") == {"price": 0}
+
+
+def test_odd_texts_get_an_answer(seeds):
+    odd = ["a", "😀😀", "가격 " * 50_000, "<b>price is good</b>\x00 가격이 좋아요", "\n", "!!!"]
+    assert set(seeds.label(odd)["row"]) == {2, 3}
+
+
+def test_clauses_without_seeds_are_unexplained(seeds):
+    found = seeds.unexplained(["가격은 좋아요, 강아지가 무서워해요", "ok"])
+    assert found.rows() == [(0, "강아지가 무서워해요"), (1, "ok")]
+
+
+def test_a_shop_writes_its_own_file(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[aspects.smell]\nen = ["smell*"]\n[feelings.en]\ndispleased = ["awful"]\n', "utf8")
+    assert said(SeedAspects(path), "it smells awful, price is good") == {"smell": -1}
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("[aspects", "not valid TOML"),
+        ("[topics.a]\nen = ['a']", "has a table .topics."),
+        ("[feelings.en]\npleased = ['a']", "names no aspect"),
+        ("[aspects.a]\nenglish = ['a']", "'english' .* is no language"),
+        ("[aspects.a]\nen = 'a'", "must be a list of words"),
+        ("[aspects.a]\nen = []", "has no seed words"),
+        ("[aspects.a]\nen = ['a']\nfeeling = 2", "from -1 to 1"),
+        ("[aspects.a]\nen = ['a']\n[feelings.en]\nhappy = ['a']", "'happy' .* is not known"),
+        ("aspects = 3", "must hold tables"),
+    ],
+)
+def test_a_wrong_file_is_one_sentence(tmp_path, content, words):
+    path = tmp_path / "mine.toml"
+    path.write_text(content, "utf8")
+    with pytest.raises(DataError, match=words):
+        AspectWords.load(path)
+    with pytest.raises(UsageError, match="cannot read"):
+        AspectWords.load(tmp_path / "none.toml")
+
+
+def test_languages_are_one_a_text(seeds):
+    with pytest.raises(UsageError, match="2 texts and 1 languages"):
+        seeds.label(["a", "b"], ["en"])
+    assert seeds.label(["price is good"], ["xx"]).height == 0

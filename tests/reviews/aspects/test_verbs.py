@@ -1,0 +1,54 @@
+"""The verb on aspects: a complaint that rose is found, and one that did not is not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from danggol.errors import DataError
+from danggol.reviews.aspects.verbs import aspects
+from danggol.shop import Shop
+
+BEGAN = datetime(2024, 1, 1, 12, tzinfo=UTC)
+
+
+def reviews(late_share: float) -> pl.DataFrame:
+    """Ten weeks of 20 reviews of each of two products; in the last week the first one comes late more often."""
+    rows = []
+    for week in range(10):
+        for nth in range(20):
+            for product in ("first", "second"):
+                share = late_share if (product, week) == ("first", 9) else 0.1
+                late = nth < 20 * share
+                text = "배송이 너무 늦어요. 실망했어요" if late else "가격이 저렴하고 좋아요. 벚꽃 향기"
+                rows.append((f"{product}{week}-{nth}", product, text, BEGAN + timedelta(weeks=week, minutes=nth)))
+    return pl.DataFrame(rows, schema=["review_id", "product_id", "text", "ts"], orient="row")
+
+
+@pytest.mark.parametrize(("share", "rose"), [(0.9, ["(all)", "first"]), (0.1, [])])
+def test_only_what_rose_is_told(tmp_path: Path, share: float, rose: list[str]) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    shop.write("reviews", reviews(share))
+    told = aspects(shop)
+    assert sorted(row["product_id"] for row in told["rose"]) == rose
+    assert {row["cause"] for row in told["rose"]} <= {"delivery_time"}
+    assert all(row["week"] == "2024-03-04" for row in told["rose"])
+    found = {row["aspect"]: row for row in told["by_aspect"]}
+    assert found["delivery_time"]["bad"] == 1.0
+    assert found["price"]["good"] == 1.0
+    assert told["rows"] == shop.read("review_aspects").height
+    assert not shop.check()
+    assert any("벚꽃" in " ".join(one["words"] + one["examples"]) for one in told["topics"])
+
+
+def test_reviews_without_times_and_products_are_labelled_too(tmp_path: Path) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    with pytest.raises(DataError, match="reviews"):
+        aspects(shop)
+    shop.write("reviews", pl.DataFrame({"review_id": ["a", "b"], "text": ["배송이 늦어요", ""]}))
+    told = aspects(shop)
+    assert told["rose"] == []
+    assert told["rows"] == 1
