@@ -44,6 +44,7 @@ check: $(VENV)/.installed-dev
 
 soak: $(VENV)/.installed-dev
 	@$(ONE_THREAD) $(BIN)/python -m pytest -m soak -s
+	@for i in 1 2 3; do $(ONE_THREAD) HYPOTHESIS_PROFILE=search $(BIN)/python -m pytest -m hypothesis -n 2 || exit 1; done
 
 bench: $(VENV)/.installed-bench
 	$(BIN)/python benchmarks/report.py

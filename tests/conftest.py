@@ -1,8 +1,15 @@
 """What several tests need."""
 
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# The suite tries the same examples each time, so that it passes or fails by the commit; make soak searches for others.
+settings.register_profile("same", derandomize=True)
+settings.register_profile("search", print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
