@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from danggol.matching import Listings, Matcher
-from danggol.matching.index import dense_neighbours, overlap
+from danggol.matching.search.index import dense_neighbours, overlap
 
 WIDE, NEAREST, QUERIES = 256, 51, 1_000
 SHOP, OLD, NEW = 35_000, 100_000, 1_000

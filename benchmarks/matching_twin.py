@@ -27,12 +27,12 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from danggol.matching.inputs.shop_listings import read_listings
 from danggol.matching.matches import both_ways
-from danggol.matching.pairs import gather
-from danggol.matching.prices import gaps, held_prices, price_gaps
+from danggol.matching.offers.prices import gaps, held_prices, price_gaps
+from danggol.matching.offers.spam import spam
+from danggol.matching.pairs.evidence import gather
 from danggol.matching.settings import MatchingSettings
-from danggol.matching.shop_listings import read_listings
-from danggol.matching.spam import spam
 from danggol.matching.verbs import match
 from danggol.metrics import bootstrap
 from danggol.metrics.matching import pair_f1, row_f1

@@ -42,7 +42,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.svm import LinearSVC
 
-from danggol.metrics import Interval, bootstrap_rows, macro_f1
+from danggol.metrics import Interval, bootstrap_rows, macro_f1, macro_f1_of_weights
 from danggol.reviews.causes import CauseModel
 from danggol.reviews.causes.facts import delivery_facts
 from danggol.reviews.causes.settings import CauseSettings
@@ -271,20 +271,6 @@ def compared(answers: Answers) -> dict[str, dict[str, Interval]]:
             part = f"{target}{KINDS[mine]}" + ("" if mine == kind else f" minus {target}{KINDS[kind]}")
             found.setdefault(part, {})[model] = bootstrap_rows(lambda w, a=one, b=two: a(w) - b(w), texts, DRAWS)
     return found
-
-
-def macro_f1_of_weights(said: Labels, truth: Labels) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    """Macro F1 (draws,) under row weights (draws, rows), over classes that have any weight."""
-    names = np.unique(np.concatenate([said, truth]))
-    first, second = (one[:, None] == names for one in (said, truth))
-    both, total = (first & second).astype(np.float64), first.astype(np.float64) + second
-
-    def measure(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        hits, sums = weights @ both, weights @ total
-        there = sums > 0
-        return np.where(there, 2 * hits / np.where(there, sums, 1), 0).sum(axis=1) / there.sum(axis=1)
-
-    return measure
 
 
 def report(answers: Answers, figures: dict[str, dict[str, float]], differences: dict[str, dict[str, Interval]]) -> None:

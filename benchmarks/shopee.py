@@ -31,9 +31,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from danggol.matching import Listings, Matcher, MatchingSettings
 from danggol.matching.groups import members
-from danggol.matching.index import Neighbours, hash_neighbours, sparse_neighbours
 from danggol.matching.matches import both_ways
-from danggol.matching.pairs import Pairs as Described
+from danggol.matching.pairs.evidence import Pairs as Described
+from danggol.matching.search.index import Neighbours, hash_neighbours, sparse_neighbours
 from danggol.matching.thresholds import passing
 from danggol.metrics import Interval, bootstrap_rows, mean_of_weights, pair_f1, row_f1
 

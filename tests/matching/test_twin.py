@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from danggol.matching.prices import price_gaps
-from danggol.matching.spam import spam
+from danggol.matching.offers.prices import price_gaps
+from danggol.matching.offers.spam import spam
 from danggol.matching.verbs import match
 from danggol.metrics.matching import pair_f1, row_f1
 from danggol.shop import Shop

@@ -7,7 +7,7 @@ from tests.matching.made import market
 from danggol.encoders.pictures import read
 from danggol.errors import DataError, UsageError
 from danggol.matching import Listings, Matcher
-from danggol.matching.hashes import picture_hash
+from danggol.matching.inputs.hashes import picture_hash
 from danggol.matching.verbs import match, why
 from danggol.shop import Shop
 

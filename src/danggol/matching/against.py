@@ -10,10 +10,10 @@ import numpy as np
 import polars as pl
 
 from danggol.errors import DataError
-from danggol.matching.details import plain
 from danggol.matching.files import IDS, named
-from danggol.matching.listings import Listings
-from danggol.matching.shop_pictures import picture_rows
+from danggol.matching.inputs.details import plain
+from danggol.matching.inputs.listings import Listings
+from danggol.matching.inputs.shop_pictures import picture_rows
 from danggol.shop.run import inside
 from danggol.shop.sources.reading.tables import read_rows
 

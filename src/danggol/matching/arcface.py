@@ -14,8 +14,8 @@ import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix
 
-from danggol.matching.blend import unit
-from danggol.matching.index import Floats, Ints
+from danggol.matching.search.blend import unit
+from danggol.matching.search.index import Floats, Ints
 from danggol.progress import track
 from danggol.settings import Settings
 

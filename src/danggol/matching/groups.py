@@ -16,7 +16,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from danggol.matching.index import Bools, Floats, Ints
+from danggol.matching.search.index import Bools, Floats, Ints
 
 
 def partition(size: int, left: Ints, right: Ints, probability: Floats, threshold: float) -> Ints:

@@ -12,8 +12,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from danggol.matching.details import incidence
-from danggol.matching.index import (
+from danggol.matching.inputs.details import incidence
+from danggol.matching.inputs.listings import Listings
+from danggol.matching.inputs.texts import TextView
+from danggol.matching.pairs.evidence import Evidence, Pairs, candidates, describe
+from danggol.matching.pairs.repeats import joined, stands
+from danggol.matching.search.index import (
     Floats,
     Ints,
     Neighbours,
@@ -21,11 +25,7 @@ from danggol.matching.index import (
     hash_neighbours,
     sparse_neighbours,
 )
-from danggol.matching.listings import Listings
-from danggol.matching.pairs import Evidence, Pairs, candidates, describe
-from danggol.matching.repeats import joined, stands
 from danggol.matching.settings import MatchingSettings
-from danggol.matching.texts import TextView
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ from danggol.artefact import locate
 from danggol.errors import DataError, UsageError
 from danggol.matching.arcface import ArcFaceSettings
 from danggol.matching.groups import felt, partition, partition_again
-from danggol.matching.index import Floats, Ints
+from danggol.matching.inputs.listings import Listings
 from danggol.matching.joining import extend
-from danggol.matching.listings import Listings
 from danggol.matching.matches import Limits, Matches, answer, chosen, chosen_again
-from danggol.matching.pair_model import PairModel
-from danggol.matching.pairs import OPTIONAL, Evidence, Pairs, gather
-from danggol.matching.repeats import between
-from danggol.matching.rules import RULE_THRESHOLD, agreement
+from danggol.matching.pairs.evidence import OPTIONAL, Evidence, Pairs, gather
+from danggol.matching.pairs.model import PairModel
+from danggol.matching.pairs.repeats import between
+from danggol.matching.pairs.rules import RULE_THRESHOLD, agreement
 from danggol.matching.saved import read_model, write_model
+from danggol.matching.search.index import Floats, Ints
 from danggol.matching.settings import MatchingSettings
 from danggol.matching.thresholds import tuned
 from danggol.matching.winner import ShopeeWinner

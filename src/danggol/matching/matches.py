@@ -10,9 +10,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from danggol.matching.groups import group_ids, members
-from danggol.matching.index import Bools, Floats, Ints
-from danggol.matching.pairs import Evidence
-from danggol.matching.rules import strongest
+from danggol.matching.pairs.evidence import Evidence
+from danggol.matching.pairs.rules import strongest
+from danggol.matching.search.index import Bools, Floats, Ints
 from danggol.matching.thresholds import passing, ranks
 
 

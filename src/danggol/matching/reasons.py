@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from danggol.errors import UsageError
-from danggol.matching.pairs import describe
-from danggol.matching.titles import clean, codes, numbers, quantities
+from danggol.matching.inputs.titles import clean, codes, numbers, quantities
+from danggol.matching.pairs.evidence import describe
 
 if TYPE_CHECKING:
     from danggol.matching.matcher import Matched, Matcher

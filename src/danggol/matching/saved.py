@@ -11,7 +11,7 @@ import lightgbm as lgb
 
 from danggol import artefact
 from danggol.errors import DataError
-from danggol.matching.pair_model import PairModel
+from danggol.matching.pairs.model import PairModel
 from danggol.version import __version__
 
 _LOOKS = ("first", "second")

@@ -20,13 +20,13 @@ from safetensors.numpy import load, save
 
 from danggol import artefact
 from danggol.errors import DanggolError
-from danggol.matching.index import Ints, Neighbours
-from danggol.matching.listings import Listings
+from danggol.matching.inputs.listings import Listings
+from danggol.matching.inputs.texts import TextEncoder
 from danggol.matching.matcher import Matched, Matcher
 from danggol.matching.matches import Matches
-from danggol.matching.pairs import Evidence, Pairs
-from danggol.matching.repeats import stands
-from danggol.matching.texts import TextEncoder
+from danggol.matching.pairs.evidence import Evidence, Pairs
+from danggol.matching.pairs.repeats import stands
+from danggol.matching.search.index import Ints, Neighbours
 from danggol.version import __version__
 
 _FILE = "state.safetensors"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from danggol.matching.index import Bools, Floats, Ints
+from danggol.matching.search.index import Bools, Floats, Ints
 
 
 def passing(who: Ints, similarity: Floats, threshold: float, loose: float, largest: int = 50) -> Bools:

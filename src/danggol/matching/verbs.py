@@ -14,12 +14,12 @@ import polars as pl
 from danggol.errors import DataError, UsageError
 from danggol.matching.against import against as offered_matches
 from danggol.matching.against import read_offered
-from danggol.matching.listings import Listings
+from danggol.matching.inputs.listings import Listings
+from danggol.matching.inputs.shop_listings import read_listings
 from danggol.matching.matcher import Matched, Matcher
 from danggol.matching.reasons import why as reasons
 from danggol.matching.saved import there
 from danggol.matching.settings import MatchingSettings
-from danggol.matching.shop_listings import read_listings
 from danggol.matching.state import grown, read_state, write_state
 
 if TYPE_CHECKING:

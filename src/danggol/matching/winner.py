@@ -24,13 +24,13 @@ from danggol import artefact
 from danggol.encoders.ngrams import Ngrams
 from danggol.errors import DataError, UsageError
 from danggol.matching.arcface import ArcFaceSettings, embedded, learnt
-from danggol.matching.blend import blended, concatenated, min2
 from danggol.matching.groups import group_ids, partition
-from danggol.matching.index import Floats, Hashes, Ints, Neighbours, dense_neighbours
-from danggol.matching.listings import Listings
+from danggol.matching.inputs.listings import Listings
+from danggol.matching.inputs.titles import cleaned
 from danggol.matching.matches import Matches
+from danggol.matching.search.blend import blended, concatenated, min2
+from danggol.matching.search.index import Floats, Hashes, Ints, Neighbours, dense_neighbours
 from danggol.matching.thresholds import ranks, tuned
-from danggol.matching.titles import cleaned
 from danggol.metrics.matching import row_f1
 
 _TUNED = 6_000

@@ -13,10 +13,10 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from danggol.matching.index import sparse_dots
 from danggol.matching.records.reading import RecordPairs
 from danggol.matching.records.views import Columns
 from danggol.matching.records.words import Floats, Ints
+from danggol.matching.search.index import sparse_dots
 
 
 def standing(pairs: RecordPairs, columns: Columns) -> Columns:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from danggol.matching.index import sparse_dots
 from danggol.matching.records.words import Bag, Floats, Ints, grams, numbers, spelt, unit, words
+from danggol.matching.search.index import sparse_dots
 
 Columns = dict[str, Floats]
 _CHUNK = 4000

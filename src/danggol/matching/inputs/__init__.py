@@ -1,0 +1,1 @@
+"""What is known of listings: titles, details, pictures, prices."""

@@ -1,0 +1,1 @@
+"""Offers of one product beside each other: price gaps and spam."""
