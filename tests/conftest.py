@@ -7,8 +7,8 @@ import pytest
 from hypothesis import settings
 
 # The suite tries the same examples each time, so that it passes or fails by the commit; make soak searches for others.
-settings.register_profile("same", derandomize=True)
-settings.register_profile("search", print_blob=True)
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("search", print_blob=True, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "same"))
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -32,7 +32,7 @@ def test_words_are_whole() -> None:
     assert (row("a b", "words", 2, 2) != row("b a", "words", 2, 2)).any()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.text(max_size=12), max_size=6), st.sampled_from(["characters", "edges", "jamo", "words"]))
 def test_a_row_depends_on_its_text_alone_and_counts_all(texts: list[str], unit: str) -> None:
     family = [Grams(unit=unit, low=1, high=3)]

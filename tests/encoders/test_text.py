@@ -39,7 +39,7 @@ def test_known_words_are_whole_and_forms_of_one_letter_are_one(vocabulary: Vocab
     assert (same == same[0]).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(text=st.text(max_size=40))
 def test_any_text_is_encoded_and_the_saved_vocabulary_encodes_alike(text: str) -> None:
     vocabulary = Vocabulary.learn(TEXTS, 200)

@@ -48,7 +48,7 @@ def test_bins_hold_equal_counts_and_their_own_means():
     assert expected_calibration_error(chance, labels, bins=8) == pytest.approx(np.mean(gaps))
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 1)), min_size=1, max_size=60), bins=st.integers(1, 12))
 def test_bins_never_split_ties_and_keep_every_row(rows, bins):
     chance, labels = np.array([row[0] for row in rows]) / 8, np.array([row[1] for row in rows])
@@ -84,7 +84,7 @@ def test_the_calibration_line_is_nan_where_no_line_is_best(chance, labels):
 
 
 @pytest.mark.parametrize("kind", [Platt, Isotonic])
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows=training, asked=st.lists(finite, min_size=1, max_size=40))
 def test_calibrators_are_monotone_within_0_and_1_and_survive_json(kind, rows, asked):
     scores, labels = zip(*rows, strict=True)
@@ -98,7 +98,7 @@ def test_calibrators_are_monotone_within_0_and_1_and_survive_json(kind, rows, as
     np.testing.assert_array_equal(again.predict(asked), chance)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows=st.lists(st.tuples(st.integers(0, 9), st.integers(0, 1), st.integers(1, 4)), min_size=1, max_size=40))
 def test_isotonic_agrees_with_scikit_learn(rows):
     scores, labels, weights = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
@@ -111,7 +111,7 @@ def test_equal_scores_however_small_give_the_mean():
     assert Platt.fit([1.6142168400905207e-139] * 3, [0, 0, 0]).slope == 0
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=training)
 def test_platt_never_fits_worse_than_a_constant(rows):
     scores, labels = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
@@ -210,7 +210,7 @@ def test_empty_and_wrong_calls():
         reliability([1.5], [1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=training, scale=st.floats(0.01, 100), shift=st.floats(-100, 100))
 def test_platt_does_not_care_for_the_unit_of_the_scores(rows, scale, shift):
     scores, labels = (np.array(column, dtype=float) for column in zip(*rows, strict=True))

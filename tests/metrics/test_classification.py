@@ -44,7 +44,7 @@ def tied_rows(seed, rows=400, levels=20):
 rows_with_ties = st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), st.integers(0, 3)), min_size=1, max_size=25)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=rows_with_ties)
 def test_auc_is_the_share_of_pairs_won(rows):
     scores, labels, weights = (list(column) for column in zip(*rows, strict=True))
@@ -52,7 +52,7 @@ def test_auc_is_the_share_of_pairs_won(rows):
     assert auc(scores, labels, weights) == pytest.approx(pairs_auc(scores, labels, weights), nan_ok=True)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=rows_with_ties)
 def test_auc_and_average_precision_know_only_the_order_of_scores(rows):
     scores, labels, _ = (np.array(column) for column in zip(*rows, strict=True))
@@ -62,7 +62,7 @@ def test_auc_and_average_precision_know_only_the_order_of_scores(rows):
     assert auc(-scores, labels) == pytest.approx(1 - auc(scores, labels), nan_ok=True)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=rows_with_ties)
 def test_a_whole_weight_is_that_many_rows(rows):
     scores, labels, weights = (np.array(column) for column in zip(*rows, strict=True))
@@ -123,7 +123,7 @@ def test_weights_of_many_draws_at_once_are_each_draw_alone():
     )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(rows=st.lists(st.tuples(st.integers(0, 5), st.integers(0, 1), st.sampled_from("abcd")), min_size=1, max_size=40))
 def test_auc_by_group_is_the_auc_of_each_group(rows):
     scores, labels, groups = (np.array(column) for column in zip(*rows, strict=True))

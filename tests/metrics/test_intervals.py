@@ -57,7 +57,7 @@ def test_the_interval_is_that_of_customers_drawn_one_by_one():
     assert ours.high == pytest.approx(high, abs=0.06 * width)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(values=numbers, seed=st.integers(0, 100))
 def test_the_interval_holds_the_estimate_and_stays_within_the_values(values, seed):
     found = bootstrap(values, draws=60, seed=seed)
@@ -123,7 +123,7 @@ def test_missing_cells_are_left_out():
         assert all(map(isnan, (bootstrap(nothing).value, bootstrap(nothing).low, bootstrap(nothing).high)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(rows=st.lists(st.tuples(st.floats(-100, 100), st.floats(-100, 100)), min_size=1, max_size=30))
 def test_the_paired_difference_turns_round_with_its_sides(rows):
     ours, theirs = zip(*rows, strict=True)
@@ -227,7 +227,7 @@ def test_nadeau_bengio_by_hand():
     assert found.contains_zero == (found.p > 0.05)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(folds=st.lists(st.floats(-1, 1), min_size=2, max_size=20), train=st.integers(1, 1000), test=st.integers(1, 1000))
 def test_nadeau_bengio_is_wider_than_the_naive_t_interval(folds, train, test):
     found = nadeau_bengio(folds, train, test)

@@ -48,7 +48,7 @@ def lists(draw):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(case=lists())
 def test_each_metric_is_its_formula(metric, case):
     hits, relevant, k = case
@@ -57,7 +57,7 @@ def test_each_metric_is_its_formula(metric, case):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(case=lists())
 def test_values_lie_between_0_and_1_and_are_nan_only_without_relevant_items(metric, case):
     hits, relevant, k = case
@@ -66,7 +66,6 @@ def test_values_lie_between_0_and_1_and_are_nan_only_without_relevant_items(metr
     assert ((values[relevant > 0] >= 0) & (values[relevant > 0] <= 1)).all()
 
 
-@settings(deadline=None)
 @given(relevant=st.integers(1, 30), k=st.integers(1, 30))
 def test_ndcg_of_an_ideal_list_is_exactly_1(relevant, k):
     hits = np.arange(30)[None, :] < relevant
@@ -74,7 +73,7 @@ def test_ndcg_of_an_ideal_list_is_exactly_1(relevant, k):
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(case=lists(), data=st.data())
 def test_moving_a_hit_earlier_never_lowers_a_metric(metric, case, data):
     hits, relevant, k = case
@@ -109,7 +108,7 @@ def test_an_example_by_hand():
     assert isnan(hit_rate_at(np.zeros((1, 4), bool), np.array([0]), 4)[0])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     recommended=st.integers(0, 4).flatmap(
         lambda width: st.lists(st.lists(st.integers(-1, 12), min_size=width, max_size=width), min_size=1, max_size=6)

@@ -51,7 +51,7 @@ def slow_als(counts: np.ndarray, model: ALS) -> tuple[np.ndarray, np.ndarray]:
     return left, right
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), ridge=st.floats(0.5, 100))
 def test_ease_is_the_closed_form_of_its_regressions(seed: int, ridge: float) -> None:
     rows = (np.random.default_rng(seed).random((15, 6)) < 0.4).astype(np.float32)
@@ -64,7 +64,7 @@ def test_ease_scores_the_customers_rows(history: History) -> None:
     np.testing.assert_allclose(found, rows[:10] @ slow_ease(rows, 20), atol=2e-3)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 1000))
 def test_als_equals_the_slow_alternation(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def pairs(batch: Batch) -> set[tuple[int, int]]:
     return set(zip(batch.customers[batch.row].tolist(), batch.product.tolist(), strict=True))
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(chosen=st.lists(st.integers(0, 79), min_size=1, max_size=20, unique=True))
 def test_the_own_history_is_always_among_the_candidates(built: Moment, chosen: list[int]) -> None:
     customers = np.array(sorted(chosen))

@@ -23,7 +23,7 @@ def found(shop: Shop, settings: PurchaseSettings) -> Evaluation:
     return evaluate(shop, CUT, 14, settings, seeds=(0, 1))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), share=st.floats(0.05, 0.9))
 def test_values_equal_the_metrics_of_plain_rows(seed: int, share: float) -> None:
     rng = np.random.default_rng(seed)

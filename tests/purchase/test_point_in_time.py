@@ -59,7 +59,7 @@ def altered(path: Path, change: str, seed: int) -> Shop:
     return fill(path, pl.concat([before, CHANGES[change](after, seed)]), offers=terms)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(change=st.sampled_from(sorted(CHANGES)), seed=st.integers(0, 10_000))
 def test_rows_after_t_change_no_feature_at_t(
     expected: pl.DataFrame, tmp_path_factory: pytest.TempPathFactory, change: str, seed: int

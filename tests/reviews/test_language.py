@@ -33,13 +33,13 @@ def test_a_mixed_text_is_less_sure() -> None:
     assert language("좋아요 nice quality").share < language("좋아요 품질").share == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.text(max_size=80), max_size=5))
 def test_any_text_has_an_answer(texts: list[str]) -> None:
     assert all(len(code) in {2, 3} and 0 <= share <= 1 for code, share in languages(texts))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(st.characters(categories=["Lu", "Ll", "Lt", "Lm", "Mn"], max_codepoint=0x2000), min_size=1, max_size=3))
 def test_any_letters_have_an_answer(text: str) -> None:
     assert 0 <= language(text).share <= 1

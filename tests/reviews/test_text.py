@@ -55,7 +55,7 @@ def test_what_says_something(text: str) -> None:
     assert readable(clean(text))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(st.characters(codec=None), max_size=200))
 def test_cleaning_twice_changes_no_more_of_plain_text(text: str) -> None:
     once = clean(text)
@@ -65,7 +65,7 @@ def test_cleaning_twice_changes_no_more_of_plain_text(text: str) -> None:
         assert clean(once) == once
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(content: bytes) -> None:
     try:

@@ -65,7 +65,7 @@ def shop(tmp_path: Path) -> Shop:
 
 
 @pytest.mark.parametrize("name", TABLES)
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_written_table_reads_back_equal(name: str, data: st.DataObject) -> None:
     first, second = data.draw(tables(name)), data.draw(tables(name))

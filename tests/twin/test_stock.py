@@ -107,7 +107,7 @@ class Watched(Store):
         super().order(week, units)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10_000),
     lead=st.integers(0, 5),

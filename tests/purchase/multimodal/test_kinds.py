@@ -51,7 +51,7 @@ ROWS = catalogue()
 KINDS = Kinds.learn(ROWS, pictures([]))
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.permutations(range(40)))
 def test_the_order_of_listings_does_not_matter(order: list[int]) -> None:
     rows, found = ROWS, KINDS

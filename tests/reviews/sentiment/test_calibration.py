@@ -33,7 +33,7 @@ def test_few_texts_move_no_threshold() -> None:
     assert ClassCalibration.fit(scores[:0], shares[:0], np.ones(0)).slope == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 5), st.integers(0, 1000))
 def test_it_is_a_distribution_and_survives_saving(classes: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

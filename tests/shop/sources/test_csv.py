@@ -316,7 +316,7 @@ WORDS = st.text(st.characters(codec="cp949", exclude_categories=("Cc", "Cs", "Zs
 TEXTS = st.lists(st.tuples(WORDS, WORDS), min_size=1, max_size=12)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(
     rows=TEXTS,
     delimiter=st.sampled_from(",;\t|"),
@@ -343,7 +343,7 @@ def test_any_table_written_as_csv_reads_back_equal(
 NAMES = st.text("가나다라마바사아자차카타파하각난닫랄힘뷁", min_size=2, max_size=8)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(names=st.lists(NAMES, min_size=1, max_size=5, unique=True))
 def test_korean_text_survives_from_cp949_to_the_shop(names: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -42,7 +42,7 @@ def test_every_source_is_found_and_says_what_it_does():
         find_source("online_retial")
 
 
-@settings(deadline=None, max_examples=6)
+@settings(max_examples=6)
 @given(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=20), st.lists(st.sampled_from("abcdefg"), min_size=1))
 def test_of_rows_with_one_key_the_first_is_kept_and_the_rest_are_rejected(tmp_path_factory, first, second):
     folder = tmp_path_factory.mktemp("dup")

@@ -19,7 +19,7 @@ def read(path, data: str | bytes, delimiter=None, size=3):
     return file, list(file.batches(size))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(CELL, CELL, CELL), min_size=1, max_size=9), st.sampled_from(",;\t|"))
 def test_what_a_csv_writer_writes_is_read_back_stripped(tmp_path_factory, rows, delimiter):
     out = io.StringIO(newline="")
@@ -34,7 +34,7 @@ def test_what_a_csv_writer_writes_is_read_back_stripped(tmp_path_factory, rows, 
     assert sum(batch.rejects.height for batch in batches) == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.sampled_from(["1,2", "1", "", "1,2,3", '"x"y,2', "  ", "a\x00,b", "z" * 140_000 + ",1"]), max_size=12)
 )

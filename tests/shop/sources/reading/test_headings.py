@@ -24,7 +24,7 @@ def test_headings_are_found_below_titles(above: list[list[str | None]], rows: li
     assert heading_place([*above, HEADINGS, *rows]) == len(above)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.lists(st.sampled_from(["x", "", None]), min_size=4, max_size=6), max_size=30))
 def test_full_headings_at_the_top_are_the_headings_whatever_follows(rows: list[list[str | None]]) -> None:
     assert heading_place([HEADINGS, *rows]) == 0
