@@ -95,7 +95,7 @@ def match_file(path: Path, file: Path, *, model: Path | None, to: Path | None, s
 
 def prices(path: Path, *, at: str | None, weeks: int, by: str) -> Outcome:
     """Compare prices within the groups of the same product."""
-    from danggol.matching.prices import price_gaps
+    from danggol.matching.offers.prices import price_gaps
 
     figures = price_gaps(Shop.open(path), at, weeks, by)
     names = {"seller_id": "seller", "source": "source"}
@@ -113,8 +113,8 @@ def prices(path: Path, *, at: str | None, weeks: int, by: str) -> Outcome:
 
 def spam(path: Path) -> Outcome:
     """Flag copied pictures, stuffed titles and absurd prices."""
-    from danggol.matching.spam import REASONS
-    from danggol.matching.spam import spam as look
+    from danggol.matching.offers.spam import REASONS
+    from danggol.matching.offers.spam import spam as look
 
     figures = look(Shop.open(path))
     rows = [(reason.replace("_", " "), figures[reason]) for reason in REASONS]
