@@ -1,4 +1,4 @@
-"""Frozen encoders of the Hugging Face hub, by ``hf:NAME``: any text model, any vision or CLIP-like model.
+"""Encoders of the Hugging Face hub, by ``hf:NAME``: any text model, any vision or CLIP-like model.
 
 NAME is a model of the hub or a local folder. Weights are read from safetensors only, code that comes with a model is
 never run, and pictures go through transformers' PIL processors, so that torchvision is not needed. A text or picture is
@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import SafetensorError
 from torch import Tensor
 
 from danggol.encoders.cache import RowCache, encoded, key_of
@@ -31,9 +32,13 @@ from danggol.training import device_of
 
 T = TypeVar("T")
 PREFIX = "hf:"
-_WRONG = (OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError, IndexError)
+_WRONG = (
+    *(OSError, ValueError, TypeError, KeyError, AttributeError, RuntimeError, ImportError, IndexError),
+    SafetensorError,
+)
 """What transformers raises where a model is not there, is damaged, or is of another kind."""
 
+_POOLING, _FIRST = "1_Pooling/config.json", "pooling_mode_cls_token"
 _MOST = 6e4
 """States beyond do not fit into the 16 bits that tokens are kept in."""
 
@@ -58,7 +63,7 @@ class _Frozen:
             source = str(Path(source).expanduser())
             if not Path(source).is_dir():
                 raise UsageError(f"the encoder {self.name} names a folder that is not there")
-        library = _library()
+        library = transformers_library()
         try:
             with _quiet(library):
                 return load(library, source)
@@ -107,14 +112,50 @@ class TextEncoder(_Frozen):
         config = self._model.config
         # SigLIP was trained on texts of full length only
         self._padding = "max_length" if str(config.model_type).startswith("siglip") else True
-        self._probed(lambda: self._read(["a"])[:2])
+        with torch.no_grad():
+            self._probed(lambda: self._read(["a"])[:2])
+
+    @property
+    def model(self) -> torch.nn.Module:
+        """The model itself, whose weights want no gradient; :mod:`.fine_tuning` trains it."""
+        found: torch.nn.Module = self._model
+        return found
+
+    def vectors(self, texts: Sequence[str]) -> Tensor:
+        """Vectors (texts, output_dim) of texts that are not blank, with the gradient that the weights want."""
+        return self._read(list(texts))[0]
+
+    def settle(self) -> None:
+        """Round the weights, once trained, to the 16 bits that :meth:`save` keeps; rows cached before are others'."""
+        with torch.no_grad():
+            for value in self._model.state_dict().values():
+                value.copy_(value.half() if value.is_floating_point() else value)
+        self._model.requires_grad_(False).eval()
+        vars(self).pop("_digest", None)
+
+    def save(self, folder: Path) -> None:
+        """Write the model, its numbers in 16 bits, the tokenizer and the pooling to a folder that ``hf:`` can name."""
+        weights: dict[str, Tensor] = {}
+        seen: dict[tuple[int, torch.Size], Tensor] = {}
+        for name, value in self._model.state_dict().items():
+            # a tensor that the model has under two names stays one
+            place = (value.data_ptr(), value.shape)
+            seen.setdefault(place, (value.half() if value.is_floating_point() else value).cpu())
+            weights[name] = seen[place]
+        with _quiet(transformers_library()):
+            self._model.save_pretrained(folder, state_dict=weights, max_shard_size="500GB")
+            self._tokenizer.save_pretrained(folder)
+        pooling = folder / _POOLING
+        pooling.parent.mkdir(exist_ok=True)
+        pooling.write_text(json.dumps({_FIRST: self._pooling == "first"}), "utf8")
 
     def encode(self, texts: Sequence[str | None]) -> NDArray[np.float32]:
         """Vectors (texts, output_dim), not scaled to length 1; nan where a text is missing or blank."""
         cache = self._cache("text", (self.output_dim,), "float32", self._said)
 
         def some(places: list[int]) -> NDArray[np.float32]:
-            return _array(self._read([texts[place] or "" for place in places])[0])
+            with torch.no_grad():
+                return _array(self.vectors([texts[place] or "" for place in places]))
 
         rows: NDArray[np.float32] = self._through(texts, some, (self.output_dim,), "float32", cache)
         return rows
@@ -125,7 +166,8 @@ class TextEncoder(_Frozen):
         cache = self._cache(f"text-tokens{tokens}", shape, "float16", self._said)
 
         def some(places: list[int]) -> NDArray[np.float32]:
-            _, states, there = self._read([texts[place] or "" for place in places])
+            with torch.no_grad():
+                _, states, there = self._read([texts[place] or "" for place in places])
             rows = np.full((len(places), *shape), np.nan, np.float32)
             first = _array(states.masked_fill(~there[:, :, None].bool(), torch.nan)[:, :tokens])
             rows[:, : first.shape[1]] = first
@@ -156,13 +198,12 @@ class TextEncoder(_Frozen):
         inputs = self._moved(coded)
         there = inputs.get("attention_mask", torch.ones_like(inputs["input_ids"]))
         model = self._model
-        with torch.inference_mode():
-            if hasattr(model, "get_text_features"):
-                found = model.get_text_features(**inputs)
-                return found.pooler_output, found.last_hidden_state.clamp(-_MOST, _MOST), there
-            if getattr(model.config, "is_encoder_decoder", False):
-                model = model.get_encoder()
-            states = model(**inputs).last_hidden_state.clamp(-_MOST, _MOST)
+        if hasattr(model, "get_text_features"):
+            found = model.get_text_features(**inputs)
+            return found.pooler_output, found.last_hidden_state.clamp(-_MOST, _MOST), there
+        if getattr(model.config, "is_encoder_decoder", False):
+            model = model.get_encoder()
+        states = model(**inputs).last_hidden_state.clamp(-_MOST, _MOST)
         if self._pooling == "first":
             return states[torch.arange(len(states)), there.argmax(dim=1)], states, there
         weight = there[:, :, None].to(states.dtype)
@@ -265,7 +306,8 @@ def _checked(name: str) -> str:
     return name
 
 
-def _library() -> Any:
+def transformers_library() -> Any:
+    """The library. UsageError: it is not installed."""
     try:
         return importlib.import_module("transformers")
     except ImportError as error:
@@ -291,12 +333,12 @@ def _pooling(_: Any, source: str) -> str:
     hub = importlib.import_module("transformers.utils")
     said = hub.cached_file(
         source,
-        "1_Pooling/config.json",
+        _POOLING,
         _raise_exceptions_for_missing_entries=False,
         _raise_exceptions_for_connection_errors=False,
         _raise_exceptions_for_gated_repo=False,
     )
-    first = said is not None and json.loads(Path(said).read_text("utf8")).get("pooling_mode_cls_token")
+    first = said is not None and json.loads(Path(said).read_text("utf8")).get(_FIRST)
     return "first" if first else "mean"
 
 

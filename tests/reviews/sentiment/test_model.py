@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.encoders.tiny import bert
 from tests.reviews.made import BAD, GOOD, reviews
 
 from danggol.errors import DataError, UsageError
@@ -120,7 +119,7 @@ def test_an_unknown_kind_names_the_known_ones() -> None:
         SentimentModel(kind="liner")
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(texts=st.lists(st.text(max_size=60), max_size=6))
 def test_every_text_has_one_row_in_bounds(texts: list[str]) -> None:
     found = _small().predict(texts)
@@ -171,17 +170,6 @@ def test_related_reviews_help_where_labels_are_few() -> None:
     alone, helped = (SentimentModel(settings).fit(few, some, start=one).predict(texts) for one in (None, start))
     right = [((one["score"] > 0).to_numpy() == label).mean() for one in (alone, helped)]
     assert right[1] > max(0.9, right[0])
-
-
-def colours() -> tuple[list[str], list[int]]:
-    texts = [f"{one} bag {nth}" for nth in range(60) for one in ("red", "blue")]
-    return texts, [1, 0] * 60
-
-
-def test_a_frozen_model_of_the_hub(tmp_path: Path) -> None:
-    pytest.importorskip("transformers")
-    model = SentimentModel(kind=bert(tmp_path / "bert")).fit(*colours())
-    assert model.predict(["red bag 7", "blue bag 8"])["score"].sign().to_list() == [1, -1]
 
 
 def test_morphemes_are_read_whatever_the_ending() -> None:

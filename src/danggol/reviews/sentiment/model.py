@@ -55,12 +55,13 @@ class SentimentModel:
         labels: ArrayLike,
         weights: ArrayLike | None = None,
         start: Pretrained | None = None,
+        checkpoint: Path | None = None,
     ) -> Self:
         """Learn from texts and labels (texts,): 0 or 1, stars, or scores, as the target says; nan is no label.
 
         ``weights`` (texts,) say how much each text counts; ``start``, by :func:`.pretraining.pretrain`, is what
-        networks begin with. Texts that say nothing are left out. DataError: fewer than two classes are there, or a
-        label is off its range.
+        networks begin with; ``checkpoint``, a folder: the fine-tuning of a killed run goes on from it. Texts that say
+        nothing are left out. DataError: fewer than two classes are there, or a label is off its range.
         """
         rows = self._rows(texts, labels, weights)
         settings = self.settings
@@ -68,7 +69,7 @@ class SentimentModel:
         held = rows.part(np.flatnonzero(apart))
         if not _several(rows.part(np.flatnonzero(~apart))) or not _several(held):
             raise DataError("there are too few texts of each class to learn from; give more reviews with labels")
-        self._reader, scores = trained(settings.kind, rows, apart, settings, start)
+        self._reader, scores = trained(settings.kind, rows, apart, settings, start, checkpoint)
         self._calibration = ClassCalibration.fit(scores, held.shares, held.often)
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -64,16 +65,22 @@ class Ensemble:
 
 
 def trained(
-    kind: str, rows: Rows, apart: NDArray[np.bool_], settings: SentimentSettings, start: Pretrained | None, nth: int = 0
+    kind: str,
+    rows: Rows,
+    apart: NDArray[np.bool_],
+    settings: SentimentSettings,
+    start: Pretrained | None,
+    checkpoint: Path | None = None,
+    nth: int = 0,
 ) -> tuple[Reader, Floats]:
     """A model, and the scores of the rows kept ``apart`` by one that did not learn from them.
 
     Where they are more than a few, a linear model then learns from those rows too; a network stops by them. ``nth``
-    sets the seed of a network.
+    sets the seed of a network. A model of the hub that is trained on is laid down in the folder ``checkpoint``.
     """
     learnt, held = (rows.part(np.flatnonzero(side)) for side in (~apart, apart))
     if kind == "ensemble":
-        return _ensemble(rows, apart, settings, start)
+        return _ensemble(rows, apart, settings, start, checkpoint)
     if kind == "linear":
         first = LinearReader.fit(learnt, settings)
         last = LinearReader.fit(rows, settings) if len(held) > _FEW * len(rows) else first
@@ -86,7 +93,7 @@ def trained(
     elif kind.startswith("hf:"):
         from danggol.reviews.sentiment.hub import HubReader
 
-        found = HubReader.fit(learnt, settings)
+        found = HubReader.fit(kind, learnt, held, settings, nth, checkpoint)
     else:
         from danggol.reviews.sentiment.network_reader import NetworkReader
 
@@ -107,14 +114,18 @@ def loaded(kind: str, files: dict[str, bytes], settings: SentimentSettings) -> R
     if kind.startswith("hf:"):
         from danggol.reviews.sentiment.hub import HubReader
 
-        return HubReader.from_files(files, settings)
+        return HubReader.from_files(kind, files, settings)
     from danggol.reviews.sentiment.network_reader import NetworkReader
 
     return NetworkReader.from_files(kind, files, settings)
 
 
 def _ensemble(
-    rows: Rows, apart: NDArray[np.bool_], settings: SentimentSettings, start: Pretrained | None
+    rows: Rows,
+    apart: NDArray[np.bool_],
+    settings: SentimentSettings,
+    start: Pretrained | None,
+    checkpoint: Path | None,
 ) -> tuple[Reader, Floats]:
     if start is None and any(one in NETWORKS for one in settings.members):
         from danggol.reviews.sentiment.pretraining import Pretrained
@@ -123,7 +134,8 @@ def _ensemble(
     held = rows.part(np.flatnonzero(apart))
     members, said = [], []
     for nth, kind in enumerate(settings.members):
-        found, scores = trained(kind, rows, apart, settings, start, nth)
+        own = None if checkpoint is None else checkpoint.with_name(f"{checkpoint.name}-{nth}")
+        found, scores = trained(kind, rows, apart, settings, start, own, nth)
         mended = ClassCalibration.fit(scores, held.shares, held.often)
         members.append((found, mended))
         said.append(mended.logs(scores))

@@ -46,6 +46,9 @@ class SentimentSettings(Settings):
     epochs: int = Field(default=6, ge=1, le=1000, description="passes over the texts, at most; stopped early")
     batch: int = Field(default=64, ge=1, description="texts of a step")
     rate: float = Field(default=2e-3, gt=0, le=1, description="learning rate at its height")
+    finetune: bool = Field(default=False, description="hf:NAME is trained on, not only read; it is kept with the model")
+    finetune_epochs: int = Field(default=3, ge=1, le=1000, description="passes of that, at most; stopped early")
+    finetune_rate: float = Field(default=3e-5, gt=0, le=1, description="learning rate of that, at its height")
     members: tuple[str, ...] = Field(
         default=("linear", "cnn", "cnn"), min_length=1, description="kinds in the ensemble; a kind may be in it often"
     )
@@ -55,13 +58,17 @@ class SentimentSettings(Settings):
     @field_validator("kind")
     @classmethod
     def _known(cls, kind: str) -> str:
-        if kind not in KINDS and not (kind.startswith("hf:") and len(kind) > 3):
+        if kind not in KINDS and not _of_hub(kind):
             raise ValueError(f"there is no kind {kind!r}; say {', '.join(KINDS)} or hf:NAME")
         return kind
 
     @field_validator("members")
     @classmethod
-    def _trained_here(cls, members: tuple[str, ...]) -> tuple[str, ...]:
-        if not set(members) <= set(KINDS) - {"ensemble"}:
-            raise ValueError(f"members are of {', '.join(KINDS[:-1])}")
+    def _known_members(cls, members: tuple[str, ...]) -> tuple[str, ...]:
+        if any(one not in KINDS[:-1] and not _of_hub(one) for one in members):
+            raise ValueError(f"members are of {', '.join(KINDS[:-1])}, or hf:NAME")
         return members
+
+
+def _of_hub(kind: str) -> bool:
+    return kind.startswith("hf:") and len(kind) > 3

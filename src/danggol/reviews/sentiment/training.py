@@ -65,7 +65,8 @@ def train(
     if not kept.height:
         raise DataError("the shop has too few reviews with stars to keep some for measuring; give more")
     weights = _weights(learnt) if balanced else None
-    model = SentimentModel(chosen).fit(learnt["text"].to_list(), learnt["label"].to_numpy(), weights)
+    run = shop.path / "cache" / "sentiment-training"
+    model = SentimentModel(chosen).fit(learnt["text"].to_list(), learnt["label"].to_numpy(), weights, checkpoint=run)
     figures = measure(model, kept)
     model.save(folder)
     alone = read_alone(folder, kept["text"].head(_TIMED).to_list())
