@@ -22,6 +22,8 @@ class Step:
     name: str
     needs: tuple[str, ...]
     call: Callable[[Shop, int, Mapping[str, Any]], Mapping[str, Any]]
+    wanted: Callable[[Shop], bool] = lambda _: True
+    """whether the shop asks for it; one that it does not ask for is left out without a word"""
 
 
 def _match(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -31,13 +33,13 @@ def _match(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, A
 
 
 def _prices(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
-    from danggol.matching.prices import price_gaps
+    from danggol.matching.offers.prices import price_gaps
 
     return price_gaps(shop)
 
 
 def _spam(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
-    from danggol.matching.spam import spam
+    from danggol.matching.offers.spam import spam
 
     return spam(shop)
 
@@ -52,6 +54,18 @@ def _aspects(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str,
     from danggol.reviews.aspects.verbs import aspects
 
     return aspects(shop)
+
+
+def _taught_causes(shop: Shop) -> bool:
+    from danggol.reviews.causes.naming import has_model
+
+    return has_model(shop)
+
+
+def _causes(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
+    from danggol.reviews.causes.naming import name_causes
+
+    return name_causes(shop)
 
 
 def _evaluate(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,6 +92,7 @@ STEPS = (
     Step("spam", ("product_groups",), _spam),
     Step("reviews label", ("reviews",), _label),
     Step("reviews aspects", ("reviews",), _aspects),
+    Step("reviews causes", ("reviews",), _causes, _taught_causes),
     Step("purchase evaluate", ("events",), _evaluate),
     Step("purchase predict", ("events",), _predict),
     Step("report", (), _report),
@@ -89,12 +104,14 @@ def run(
 ) -> dict[str, Mapping[str, Any]]:
     """Run the steps in order; a step that lacks tables or rows says so and is passed over.
 
+    Causes of reviews are named where the shop has a model of its own for them: only its people can teach one.
     ``settings``: those of each capability, by its name. Returns each step's figures by its name; a step that was passed
     over has ``{"skipped": why}``.
     """
     figures: dict[str, Mapping[str, Any]] = {}
-    with stage("run", len(STEPS)) as under_way:
-        for step in STEPS:
+    steps = [step for step in STEPS if step.wanted(shop)]
+    with stage("run", len(steps)) as under_way:
+        for step in steps:
             under_way.say(step.name)
             missing = [table for table in step.needs if not shop.has(table)]
             if missing:

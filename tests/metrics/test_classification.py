@@ -21,6 +21,7 @@ from danggol.metrics import (
     grouped_auc,
     log_loss,
     macro_f1,
+    macro_f1_of_weights,
 )
 
 
@@ -96,6 +97,12 @@ def test_classes_agree_with_scikit_learn(seed):
     labels, predicted = rng.choice(["shirt", "shoe", "bag"], 200), rng.choice(["shirt", "shoe", "hat"], 200)
     assert accuracy(predicted, labels) == pytest.approx(peer.accuracy_score(labels, predicted))
     assert macro_f1(predicted, labels) == pytest.approx(peer.f1_score(labels, predicted, average="macro"))
+    weights = np.array([np.ones(len(labels)), np.arange(len(labels)) % 3])
+    rows = [np.repeat(np.arange(len(labels)), draw.astype(int)) for draw in weights]
+    found = macro_f1_of_weights(predicted, labels)(weights)
+    assert found == pytest.approx(
+        [macro_f1(np.take(predicted, one), np.take(labels, one)) for one in rows], nan_ok=True
+    )
     ours, true = rng.integers(0, 2, 200), rng.integers(0, 2, 200)
     assert f1(ours, true) == pytest.approx(peer.f1_score(true, ours))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -84,6 +84,59 @@ def test_aspects_are_named(read: Shop) -> None:
     page = build_report(read).read_text("utf8")
     assert "delivery time" in page
     assert "배송 기간" in page
+
+
+def named(shop: Shop, causes: list[str], chances: list[float]) -> None:
+    """Causes of the first reviews."""
+    count = len(causes)
+    shop.write(
+        "review_causes",
+        pl.DataFrame(
+            {
+                "review_id": [f"r{nth:02d}" for nth in range(count)],
+                "cause": causes,
+                "probability": chances,
+                "as_of": [WHEN] * count,
+                "run_id": ["made"] * count,
+            }
+        ),
+    )
+
+
+def test_causes_are_counted_where_they_are_sure_with_stars_and_what_is_late(read: Shop) -> None:
+    days = [WHEN + timedelta(days=nth) if nth < 29 else None for nth in range(29)] + [None]
+    read.write("reviews", read.read("reviews").with_columns(ts=pl.Series(days, dtype=pl.Datetime("us", "UTC"))))
+    named(read, ["<late>"] * 14 + ["pleased"] * 16, [0.4] + [0.9] * 29)
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None
+    assert found.causes is not None
+    assert (found.causes.named, found.causes.sure, found.causes.lately) == (30, 29, 28)
+    pleased, late = found.causes.causes
+    assert (pleased.name, pleased.reviews, late.name, late.reviews) == ("pleased", 16, "<late>", 13)
+    assert late.stars == pytest.approx((10 * 1 + 3 * 5) / 13)
+    assert late.lately == pytest.approx(13 / 28)
+    assert late.earlier is None, "the first day lies 28 days before the last, and its answer is not sure"
+    page = build_report(read).read_text("utf8")
+    assert "Why customers wrote" in page
+    assert "고객이 리뷰를 쓴 이유" in page
+    assert "&lt;late&gt;" in page
+
+
+def test_causes_are_shown_without_moods_and_times_too(read: Shop) -> None:
+    read.write("review_sentiment", read.read("review_sentiment").head(0))
+    named(read, ["late"] * 3, [0.1, 0.2, 0.3])
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None
+    assert found.causes is not None
+    assert (found.total, found.causes.named, found.causes.sure, found.causes.causes) == (0, 3, 0, [])
+    named(read, ["late"] * 3, [0.9] * 3)
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None
+    assert found.causes is not None
+    assert [(one.share, one.earlier, one.lately) for one in found.causes.causes] == [(1.0, None, None)]
+    page = build_report(read).read_text("utf8")
+    assert 'id="review-causes"' in page
+    assert 'id="review-languages"' not in page
 
 
 def test_the_page_escapes_what_reviewers_wrote(read: Shop) -> None:

@@ -52,7 +52,7 @@ def test_an_empty_shop_answers_nothing_and_says_what_to_bring(tmp_path: Path) ->
     shop = Shop.create(tmp_path / "empty")
     assert not any(answer.ready for answer in shop.doctor())
     assert all(answer.missing for answer in shop.doctor())
-    assert unlocks(shop.doctor())["reviews.text"] == ("review_sentiment",)
+    assert unlocks(shop.doctor())["reviews.text"] == ("review_sentiment", "review_causes")
 
 
 def test_purchases_answer_the_main_question_and_cautions_are_said(shop: Shop) -> None:

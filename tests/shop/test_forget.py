@@ -71,6 +71,9 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Path:
             frame("review_aspects", *({"review_id": f"r{n}", "aspect": "size", "span": "s", **result} for n in (1, 3))),
         )
         run.write(
+            "review_causes", frame("review_causes", *({"review_id": f"r{n}", "cause": "c", **result} for n in (2, 3)))
+        )
+        run.write(
             "customer_causes",
             frame("customer_causes", {"segment": "all", "cause": "late", "example_reviews": ["r1", "r3"], **result}),
         )
@@ -152,6 +155,7 @@ def test_nothing_of_the_person_is_left_and_everybody_else_stays(shop: Shop) -> N
             "recommendations": 1,
             "review_sentiment": 2,
             "review_aspects": 1,
+            "review_causes": 1,
         },
         blanked={"rejects": 2, "customer_causes": 1, "runs": 1},
         files={"models/purchase/customers.parquet": 1, "truth/people.parquet": 2},

@@ -64,6 +64,32 @@ def reviews_aspects(
     return verbs.reviews_aspects(shop, words=words, model=model)
 
 
+@verb(reviews, "causes", "danggol reviews causes my-shop --labels causes.csv")
+def reviews_causes(
+    shop: ShopPath,
+    labels: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Learn from this file: review_id, cause and, if you like, class."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A saved model; SHOP/models/causes if not said.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where to save what was learnt; SHOP/models/causes if not said.")
+    ] = None,
+    settings: SettingsFile = None,
+    set_: Set = None,
+    seed: Seed = 0,
+) -> Outcome:
+    """Tell why each customer wrote, from causes that you named for some reviews; a killed run goes on where it stopped.
+
+    The words of a review and what was known of its order on that day decide.
+    """
+    from danggol import verbs
+
+    return verbs.reviews_causes(shop, labels=labels, model=model, to=to, settings=settings, pairs=set_ or [], seed=seed)
+
+
 @verb(reviews, "study", "danggol reviews study my-shop --seeds 5")
 def reviews_study(
     shop: ShopPath,

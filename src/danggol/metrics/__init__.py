@@ -26,6 +26,7 @@ from danggol.metrics.classification import (
     grouped_auc,
     log_loss,
     macro_f1,
+    macro_f1_of_weights,
 )
 from danggol.metrics.intervals import (
     Interval,
@@ -75,6 +76,7 @@ __all__ = [
     "hits_from_ids",
     "log_loss",
     "macro_f1",
+    "macro_f1_of_weights",
     "mean_of_weights",
     "modality_shares",
     "nadeau_bengio",

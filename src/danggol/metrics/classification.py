@@ -141,6 +141,28 @@ def macro_f1(predicted: ArrayLike, labels: ArrayLike) -> float:
     return float(np.mean(2 * both / total))
 
 
+def macro_f1_of_weights(
+    predicted: ArrayLike, labels: ArrayLike
+) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
+    """:func:`macro_f1` as a function of row weights (draws, rows), for ``bootstrap_rows``.
+
+    Each draw's mean is over the classes that have any weight in it; nan without weight.
+    """
+    ours, true = _classes(predicted, labels)
+    names = np.unique(np.concatenate([ours, true]))
+    first, second = (side[:, None] == names for side in (ours, true))
+    both, total = (first & second).astype(np.float64), first.astype(np.float64) + second
+
+    def means(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        hits, sums = weights @ both, weights @ total
+        there = sums > 0
+        each = np.divide(2 * hits, sums, out=np.zeros_like(hits), where=there)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(each.sum(axis=1) / there.sum(axis=1))
+
+    return means
+
+
 def _tied(scores: ArrayLike, labels: ArrayLike) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
     """Rows in rising score order, where each run of equal scores starts, and the labels in that order."""
     values, positive = scored_rows(scores, labels)

@@ -84,6 +84,11 @@ QUESTIONS = (
     Question("review_sentiment", _all("reviews.text"), _all("reviews.rating", "reviews.language", "reviews.ts")),
     Question("review_aspects", _all("reviews.text", "reviews.product_id"), _all("reviews.rating", "products.category")),
     Question(
+        "review_causes",
+        _all("reviews.text"),
+        _all("reviews.order_id", "orders.promised_at", "orders.delivered_at", "orders.status", "reviews.rating"),
+    ),
+    Question(
         "customer_states",
         _BOUGHT,
         (*_all("orders.total", "reviews.customer_id", "events:return.product_id"), *_COUNTRY),

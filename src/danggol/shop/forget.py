@@ -32,7 +32,7 @@ _ANONYMOUS = {
 }
 """Rows without a customer that are the person's all the same: of the same visit or order."""
 
-_BY_REVIEW = ("review_sentiment", "review_aspects")
+_BY_REVIEW = ("review_sentiment", "review_aspects", "review_causes")
 _HOLDING = (*_BY_ID, *_BY_REVIEW, "customer_causes", "rejects")
 """Every table that may hold something of a person; their old versions are deleted."""
 
@@ -164,8 +164,9 @@ class _Person:
 
     def made_again(self) -> tuple[str, ...]:
         """Files that quote reviews or label them without a customer's id, and that danggol makes again."""
-        report, labels = self.shop.path / "report" / "index.html", self.shop.path / "cache" / "reviews"
-        found = [path for path in (report, *sorted(labels.rglob("*"))) if path.is_file()]
+        report, cache = self.shop.path / "report" / "index.html", self.shop.path / "cache"
+        labels = [path for name in ("reviews", "causes") for path in sorted((cache / name).rglob("*"))]
+        found = [path for path in (report, *labels) if path.is_file()]
         return tuple(path.relative_to(self.shop.path).as_posix() for path in found)
 
     def _is_file(self, name: str) -> bool:

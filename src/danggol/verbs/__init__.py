@@ -9,7 +9,7 @@ from danggol.verbs.purchase import (
     purchase_predict,
     purchase_train,
 )
-from danggol.verbs.reviews import reviews_aspects, reviews_label, reviews_study, reviews_train
+from danggol.verbs.reviews import reviews_aspects, reviews_causes, reviews_label, reviews_study, reviews_train
 from danggol.verbs.runs import demo, run
 from danggol.verbs.shop import check, clean, doctor, export, forget, import_, report, simulate
 
@@ -32,6 +32,7 @@ __all__ = [
     "purchase_train",
     "report",
     "reviews_aspects",
+    "reviews_causes",
     "reviews_label",
     "reviews_study",
     "reviews_train",

@@ -1,4 +1,4 @@
-"""What the review verbs do: train, label, aspects, study."""
+"""What the review verbs do: train, label, aspects, causes, study."""
 
 from __future__ import annotations
 
@@ -98,6 +98,61 @@ def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Ou
         ]
         said.append(Table(("reviews", "words", "for example"), waiting, "Topics that no aspect explains, to be named"))
     said.append(f"Written to review_aspects of {path} ({figures['rows']:,} rows).")
+    return Outcome(figures, said)
+
+
+def reviews_causes(
+    path: Path,
+    *,
+    labels: Path | None,
+    model: Path | None,
+    to: Path | None,
+    settings: Path | None,
+    pairs: Sequence[str],
+    seed: int,
+) -> Outcome:
+    """Tell why each customer wrote, by a model that learns from labels first where there are some."""
+    from danggol.errors import UsageError
+    from danggol.reviews.causes.naming import name_causes
+
+    if labels is not None and model is not None:
+        raise UsageError("--labels learns a model and --model names a saved one; choose one")
+    if labels is None and (to is not None or settings is not None or pairs):
+        raise UsageError("--to, --settings and --set say how to learn; give --labels with them")
+    shop = Shop.open(path)
+    learnt = None if labels is None else _learnt_causes(shop, labels, to, settings, pairs, seed)
+    figures = name_causes(shop, model if learnt is None else Path(learnt.figures["model"]))
+    rows = [(name, f"{count:,}", f"{count / figures['sure']:.1%}") for name, count in figures["causes"].items()]
+    said: list[str | Table] = [] if learnt is None else [*learnt.text]
+    said += [
+        f"{figures['reviews']:,} reviews read by the model in {figures['model']}.",
+        Table(("cause", "reviews", "share"), rows, "Where the answer is likelier right than wrong"),
+        f"{figures['reviews'] - figures['sure']:,} answers are likelier wrong than right, by their own probability. "
+        f"Written to review_causes of {path}.",
+    ]
+    return Outcome({**figures, "learnt": None if learnt is None else learnt.figures}, said)
+
+
+def _learnt_causes(
+    shop: Shop, labels: Path, to: Path | None, settings: Path | None, pairs: Sequence[str], seed: int
+) -> Outcome:
+    """Learn from labels: figures and words."""
+    from danggol.reviews.causes.settings import CauseSettings
+    from danggol.reviews.causes.training import figure_rows, train
+
+    given = CauseSettings.load(settings, pairs).model_dump(exclude_unset=True)
+    figures = train(shop, labels, to, CauseSettings.of({"seed": seed} | given))
+    rows = figure_rows(figures)
+    headings = ("what", "reviews", "measure", "model", "commonest answer", "ahead by")
+    said: list[str | Table] = [
+        f"Learnt from {figures['reviews']:,} reviews in {figures['seconds']:.0f} s; the model is in "
+        f"{figures['model']}, with its card.",
+        Table(headings, rows, f"By {figures['folds']} folds over distinct texts"),
+    ]
+    if figures["without_cause"]:
+        said.append(f"{figures['without_cause']:,} rows of {labels} name no cause and were passed over.")
+    if figures["cause"]["all"]["macro_f1"]["ahead_by"]["low"] <= 0:
+        said.append("It is not surely better than the commonest cause: name the causes of more reviews before use.")
     return Outcome(figures, said)
 
 

@@ -4,9 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from danggol.errors import DataError, UsageError
 from danggol.reviews.causes import CauseModel
-from danggol.reviews.causes.shop_facts import read_causes, review_facts
+from danggol.reviews.causes.shop_facts import REVIEW_COLUMNS, labelled_reviews, review_facts
 from danggol.shop import Shop
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -49,10 +48,10 @@ def shop(tmp_path):
 
 def test_a_shops_orders_tell_the_cause_where_texts_do_not(shop):
     shop, late, path = shop
+    labelled = labelled_reviews(shop, path)
+    assert len(labelled.causes) == 150 and labelled.classes == {"late": "x", "fine": "x"}
+    model = CauseModel(folds=2).fit(labelled.reviews.texts, labelled.reviews.facts, labelled.causes)
     reviews = review_facts(shop)
-    causes, classes = read_causes(path, reviews)
-    assert sum(one is not None for one in causes) == 150 and classes == {"late": "x", "fine": "x"}
-    model = CauseModel(folds=2).fit(reviews.texts, reviews.facts, causes)
     said = model.predict(reviews.texts, reviews.facts)["cause"].to_list()
     assert said[150:199] == np.where(late, "late", "fine")[150:199].tolist()
 
@@ -74,19 +73,31 @@ def test_purchases_are_counted(shop):
     assert review_facts(shop).facts.select("items", "units").row(3) == (2, 5.0)
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        ("review_id\nr1\n", "lacks the column 'cause'"),
-        ("review_id,cause\nr1,a\nr1,b\n", "'r1' has two causes"),
-        ("review_id,cause\nrx,a\n", "'rx', which the shop does not have"),
-        ("review_id,cause,class\nr1,a,x\nr2,a,y\n", "'a' has two classes"),
-    ],
-)
-def test_a_wrong_file_is_one_sentence(shop, tmp_path, content, words):
-    path = tmp_path / "mine.csv"
-    path.write_text(content, "utf8")
-    with pytest.raises(DataError, match=words):
-        read_causes(path, review_facts(shop[0]))
-    with pytest.raises(UsageError, match="there is nothing"):
-        read_causes(tmp_path / "none.csv", review_facts(shop[0]))
+def test_purchases_after_the_review_are_not_known_to_it(shop):
+    shop = shop[0]
+    reviewed = shop.read("reviews")["ts"][3]
+    shop.write("products", pl.DataFrame({"product_id": ["p"]}))
+    times = [reviewed + timedelta(hours=6), reviewed + timedelta(days=1)]
+    rows = {"event_id": ["a", "b"], "ts": times, "kind": ["purchase"] * 2, "order_id": ["o3"] * 2}
+    shop.write("events", pl.DataFrame(rows | {"product_id": ["p"] * 2, "quantity": [1.0, 4.0]}))
+    found = review_facts(shop)
+    assert found.facts["units"][3] == 1
+    assert found.known_at[3] == times[0]
+    assert found.known_at[4] == shop.read("reviews")["ts"][4]
+
+
+def test_some_rows_are_read_as_all_are_and_an_order_told_twice_counts_once(shop):
+    shop = shop[0]
+    whole = review_facts(shop)
+    shop.append("orders", shop.read("orders").head(5))
+    part = review_facts(shop, shop.read("reviews", REVIEW_COLUMNS)[[4, 2, 199]])
+    assert part.review_ids == ["r4", "r2", "r199"]
+    assert part.facts.equals(whole.facts[[4, 2, 199]])
+
+
+def test_labelled_reviews_come_in_the_order_of_their_ids(shop, tmp_path):
+    path = tmp_path / "some.csv"
+    path.write_text("cause,review_id\nlate,r7\nfine,r3\nlate,r5\n,r9\n", "utf8")
+    found = labelled_reviews(shop[0], path)
+    assert (found.reviews.review_ids, found.causes) == (["r3", "r5", "r7"], ["fine", "late", "late"])
+    assert (found.classes, found.without) == (None, 1)

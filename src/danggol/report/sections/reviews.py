@@ -1,4 +1,4 @@
-"""How pleased reviews are: by language, the products that displease, and texts that contradict their stars."""
+"""What reviews tell: how pleased they are, of what they speak, why they were written, which contradict their stars."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ _LEAST = 10
 _SHOWN = 8
 _MOST_ASPECTS = 12
 _LONGEST = 160
+_SURE = 0.5
+"""Probability from which a cause is counted: it is likelier right than wrong."""
+_LATELY = 28
+"""Days up to the latest review."""
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
@@ -40,6 +44,29 @@ class Aspect:
     reviews: int
     good: float
     bad: float
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A cause that reviews surely have: how many, their share, their mean stars, and their share lately."""
+
+    name: str
+    reviews: int
+    share: float
+    stars: float | None
+    earlier: float | None
+    lately: float | None
+
+
+@dataclass(frozen=True)
+class Causes:
+    """Why customers wrote: of all reviews, of those whose cause is sure, and of those that are sure and recent."""
+
+    named: int
+    sure: int
+    lately: int
+    days: int
+    causes: list[Cause]
 
 
 @dataclass(frozen=True)
@@ -65,7 +92,7 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class Reviews:
-    """What the section shows."""
+    """What the section shows; ``total`` is 0 where no review was read for how pleased it is."""
 
     total: int
     pleased: float
@@ -73,17 +100,18 @@ class Reviews:
     contradict: int
     languages: list[Language]
     aspects: list[Aspect]
+    causes: Causes | None
     displeasing: list[Displeasing]
     contradictions: list[Contradiction]
 
 
 def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
-    """None where no review was read."""
-    if not (shop.has("review_sentiment") and shop.has("reviews")):
+    """None where no review was read, neither for how pleased it is nor for its cause."""
+    if not (shop.has("reviews") and (shop.has("review_sentiment") or shop.has("review_causes"))):
         return None
     told = rows(shop, "review_labels")
     total = sum(row["reviews"] for row in told)
-    share = {name: sum(row[name] for row in told) / total for name in ("pleased", "displeased")}
+    share = {name: sum(row[name] for row in told) / max(total, 1) for name in ("pleased", "displeased")}
     return Reviews(
         total=total,
         pleased=share["pleased"],
@@ -96,6 +124,7 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
             for row in told[:_SHOWN]
         ],
         aspects=_aspects(shop),
+        causes=_causes(shop),
         displeasing=_displeasing(shop, pictures, share["displeased"] / max(sum(share.values()), 1e-9)),
         contradictions=[
             Contradiction(_short(row["title"], row["text"]), row["language"] or "", row["rating"], row["label"])
@@ -112,6 +141,32 @@ def _aspects(shop: Shop) -> list[Aspect]:
         Aspect(row["aspect"], row["reviews"], row["good"] / row["reviews"], row["bad"] / row["reviews"])
         for row in rows(shop, "review_aspects", most=_MOST_ASPECTS)
     ]
+
+
+def _causes(shop: Shop) -> Causes | None:
+    """The causes that most reviews surely have; None where causes were not named."""
+    if not shop.has("review_causes"):
+        return None
+    told = rows(shop, "review_causes", sure=_SURE, days=_LATELY)
+    sure, dated, lately = (sum(row[name] for row in told) for name in ("reviews", "dated", "lately"))
+    return Causes(
+        named=sum(row["named"] for row in told),
+        sure=sure,
+        lately=lately,
+        days=_LATELY,
+        causes=[
+            Cause(
+                row["cause"],
+                row["reviews"],
+                row["reviews"] / sure,
+                row["stars"],
+                (row["dated"] - row["lately"]) / (dated - lately) if dated > lately else None,
+                row["lately"] / lately if lately else None,
+            )
+            for row in told[:_MOST_ASPECTS]
+            if row["reviews"]
+        ],
+    )
 
 
 def _displeasing(shop: Shop, pictures: Pictures, usual: float) -> list[Displeasing]:

@@ -13,7 +13,7 @@ from danggol.progress import stage
 from danggol.reviews.aspects.polarity import Scorer
 from danggol.reviews.aspects.seeds import SeedAspects
 from danggol.reviews.aspects.terms import AspectModel
-from danggol.reviews.shop_reviews import require_same, review_texts
+from danggol.reviews.shop_reviews import latest_review, require_same, review_texts
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -61,14 +61,13 @@ def label_aspects(
     shop.require("reviews")
     reader = SeedAspects(words, scorer) if model is None else AspectModel.load(model, scorer)
     version = shop.versions.current()["reviews"]
-    latest = shop.sql("SELECT max(ts) AS latest FROM reviews")["latest"][0]
     now = datetime.now(UTC)
-    as_of = min(latest, now) if isinstance(latest, datetime) else now
+    as_of = min(latest_review(shop) or now, now)
     counts: dict[str, int] = {}
     bad = rows = 0
     settings = {"words": None if words is None else str(words), "model": None if model is None else str(model)}
     with shop.run("reviews aspects", settings=settings) as run:
-        require_same(run, version)
+        require_same(run, {"reviews": version})
         writer = run.writer("review_aspects")
         for batch in _batches(shop):
             found = aspect_rows(batch["review_id"].to_list(), review_texts(batch), reader)

@@ -170,8 +170,8 @@ class CauseModel:
         order = np.argsort(-lift, kind="stable")[:most]
         return [(self.words.names[one], float(lift[one])) for one in order]
 
-    def save(self, folder: Path | str) -> Path:
-        """Write the model to a folder, whole or not at all."""
+    def save(self, folder: Path | str, more: Mapping[str, str | bytes] | None = None) -> Path:
+        """Write the model to a folder, whole or not at all; and ``more`` files by name, such as a card."""
         if not self.causes:
             raise UsageError("the cause model is not fitted; call fit(texts, facts, causes) first")
         config = {
@@ -187,6 +187,7 @@ class CauseModel:
                 _LETTERS: self.letters.to_json(),
                 _WORDS: self.words.to_json(),
                 _WEIGHTS: bytes(save({"weights": self.weights, "middle": self.middle})),
+                **(more or {}),
             },
         )
         return target

@@ -108,6 +108,16 @@ RESULTS = (
         _CONFIDENCE,
     ),
     _result(
+        "review_causes",
+        "why a customer wrote a review",
+        ("review_id",),
+        _key(identifier("review_id", "the review")),
+        text("cause", "the likeliest of the causes that the shop named"),
+        number("probability", "probability that the cause is right; below 0.5 it is likelier wrong", high=1),
+        text("class", "the likeliest class of causes, which need not be that of the cause; empty: none are told"),
+        number("class_probability", "probability that the class is right", high=1),
+    ),
+    _result(
         "purchase_scores",
         "how likely a customer is to buy a product",
         ("customer_id", "product_id", "at"),
