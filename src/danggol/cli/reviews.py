@@ -21,6 +21,9 @@ def reviews_train(
         Path | None, typer.Option(metavar="DIR", help="Where to save; SHOP/models/reviews if not said.")
     ] = None,
     balanced: Annotated[bool, typer.Option("--balanced", help="Weigh both classes, and all sources, alike.")] = False,
+    distil: Annotated[
+        bool, typer.Option("--distil", help="Let an ensemble teach the model, by reviews without stars too.")
+    ] = False,
     note: Annotated[
         list[str] | None,
         typer.Option(help="A line for the model's card: where the reviews come from; may be repeated."),
@@ -33,7 +36,14 @@ def reviews_train(
     from danggol import verbs
 
     return verbs.reviews_train(
-        shop, to=to, notes=note or [], balanced=balanced, settings=settings, pairs=set_ or [], seed=seed
+        shop,
+        to=to,
+        notes=note or [],
+        balanced=balanced,
+        distil=distil,
+        settings=settings,
+        pairs=set_ or [],
+        seed=seed,
     )
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from danggol.errors import DataError
-from danggol.reviews.sentiment.rows import columns_of, kept_apart, labels_of_ratings, median_stars, shares_of
+from danggol.reviews.sentiment.rows import columns_of, folds_of, kept_apart, labels_of_ratings, median_stars, shares_of
 
 
 def test_ratings_become_labels() -> None:
@@ -22,6 +22,20 @@ def test_labels_become_shares() -> None:
     for labels, target in (([2], "two"), ([2.5], "stars"), ([0], "stars"), ([-2], "score")):
         with pytest.raises(DataError, match="labels of the target"):
             shares_of(labels, target)
+
+
+def test_shares_may_be_given_themselves() -> None:
+    given = np.array([[0.3, 0.7], [np.nan, np.nan], [1.0, 0.0]])
+    assert np.array_equal(shares_of(given, "two"), given, equal_nan=True)
+    for wrong, target in (([[0.3, 0.3]], "two"), ([[1.2, -0.2]], "score"), ([[0.5, 0.5]], "stars")):
+        with pytest.raises(DataError, match="whose sum is 1"):
+            shares_of(wrong, target)
+
+
+def test_repeated_texts_are_of_one_fold() -> None:
+    found = folds_of([f"text {nth % 300}" for nth in range(600)], 3, 1)
+    assert (found[:300] == found[300:]).all()
+    assert np.bincount(found).tolist() == pytest.approx([200, 200, 200], abs=60)
 
 
 def test_repeated_texts_stay_on_one_side() -> None:

@@ -59,6 +59,7 @@ class SentimentModel:
     ) -> Self:
         """Learn from texts and labels (texts,): 0 or 1, stars, or scores, as the target says; nan is no label.
 
+        A text may be in part of each class: labels are (texts, classes) then, a row sums to one.
         ``weights`` (texts,) say how much each text counts; ``start``, by :func:`.pretraining.pretrain`, is what
         networks begin with; ``checkpoint``, a folder: the fine-tuning of a killed run goes on from it. Texts that say
         nothing are left out. DataError: fewer than two classes are there, or a label is off its range.

@@ -41,11 +41,13 @@ class Rows:
 
 
 def shares_of(labels: ArrayLike, target: Target) -> Floats:
-    """Class weights (texts, classes) of labels (texts,); a row of nan where the label is nan.
+    """Class weights (texts, classes) of labels (texts,), or of such weights themselves; nan where the label is nan.
 
-    DataError: a label off the target's range, or a star that is not whole.
+    DataError: a label off the target's range, a star that is not whole, or weights of a text that are not parts of one.
     """
     values = np.asarray(labels, np.float64)
+    if values.ndim == 2:
+        return _checked(values, len(STARS) if target == "stars" else 2)
     low, high = _RANGE[target]
     told = values[~np.isnan(values)]
     wrong = (told < low) | (told > high) | ((told % 1 != 0) if target == "stars" else False)
@@ -74,15 +76,26 @@ def labels_of_ratings(ratings: ArrayLike, target: Target) -> Floats:
 
 def kept_apart(texts: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
     """Whether each text is kept apart: a share of the distinct texts, so that repeated texts stay on one side."""
-    limit = int(share * 2**32)
+    return np.asarray(_drawn(texts, seed) < int(share * 2**32))
+
+
+def folds_of(texts: Sequence[str], many: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each text, 0 to ``many`` - 1; the same for repeated texts."""
+    return np.asarray(_drawn(texts, seed) % many)
+
+
+def _drawn(texts: Sequence[str], seed: int) -> NDArray[np.int64]:
+    """A number (texts,) of 32 bits by text and seed."""
     salt = f"{seed} ".encode()
-    return np.array(
-        [
-            int.from_bytes(hashlib.blake2b(salt + text.encode("utf8", "surrogatepass"), digest_size=4).digest()) < limit
-            for text in texts
-        ],
-        np.bool_,
-    )
+    keys = (hashlib.blake2b(salt + text.encode("utf8", "surrogatepass"), digest_size=4).digest() for text in texts)
+    return np.array([int.from_bytes(key) for key in keys], np.int64)
+
+
+def _checked(shares: Floats, classes: int) -> Floats:
+    told = shares[~np.isnan(shares[:, 0])]
+    if shares.shape[1] != classes or not ((told >= 0).all() and np.allclose(told.sum(axis=1), 1)):
+        raise DataError(f"the class weights of a text are {classes} numbers of 0 or more whose sum is 1")
+    return shares
 
 
 def pleased(logs: Floats) -> Floats:

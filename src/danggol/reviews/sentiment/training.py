@@ -43,13 +43,15 @@ def train(
     settings: SentimentSettings | None = None,
     notes: Sequence[str] = (),
     balanced: bool = False,
+    distil: bool = False,
 ) -> dict[str, Any]:
     """Learn from the reviews that have stars (4 and 5 are pleased, 1 and 2 are not), and save the model.
 
     A tenth of the distinct texts is kept from training; what the model says of them stands in its card. ``to``: the
     folder, the shop's ``models/reviews`` if not said. ``notes``: lines for the card on where the reviews come from.
-    ``balanced``: both classes weigh alike, and so do all sources (of the product that a review is about). DataError:
-    the shop has no reviews with stars, or too few.
+    ``balanced``: both classes weigh alike, and so do all sources (of the product that a review is about). ``distil``:
+    an ensemble of the same settings teaches the model, by the reviews without stars too. DataError: the shop has no
+    reviews with stars, or too few.
     """
     began = time.perf_counter()
     chosen = settings or SentimentSettings()
@@ -60,17 +62,19 @@ def train(
     rows = rows.with_columns(label=labels).drop_nulls("label")
     if not rows.height:
         raise DataError("no review has stars to learn from; 'danggol reviews label' can read them with danggol's model")
-    apart = pl.Series(kept_apart(cleaned(rows["text"].to_list(), chosen.longest), _KEPT, chosen.seed + 1))
+    apart = pl.Series(_kept(rows, chosen))
     learnt, kept = rows.filter(~apart), rows.filter(apart)
     if not kept.height:
         raise DataError("the shop has too few reviews with stars to keep some for measuring; give more")
     weights = _weights(learnt) if balanced else None
-    run = shop.path / "cache" / "sentiment-training"
-    model = SentimentModel(chosen).fit(learnt["text"].to_list(), learnt["label"].to_numpy(), weights, checkpoint=run)
+    others = _unrated(shop, chosen) if distil else rows.head(0)
+    model = _fitted(shop, learnt, others, weights, chosen, distil)
     figures = measure(model, kept)
     model.save(folder)
     alone = read_alone(folder, kept["text"].head(_TIMED).to_list())
-    told = {"learnt_from": learnt.height, **figures, **alone, "notes": list(notes), "as_of": _latest(rows)}
+    taught = {"members": list(chosen.members), "unrated": others.height} if distil else None
+    told = {"learnt_from": learnt.height, "taught_by": taught, **figures, **alone, "notes": list(notes)}
+    told["as_of"] = _latest(pl.concat([rows["ts"], others["ts"]]))
     model.save(folder, {"metrics.json": json.dumps(told, indent=1), "card.md": card(chosen, told)})
     return {**told, "model": str(folder), "seconds": round(time.perf_counter() - began, 1)}
 
@@ -152,6 +156,7 @@ def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
         "## Data",
         "",
         f"- {told['learnt_from']:,} reviews to learn from, {told['reviews']:,} kept apart (a tenth of all texts).",
+        *_teaching(told.get("taught_by")),
         *(f"- {one}" for one in told["notes"]),
         "",
         "## Figures",
@@ -175,6 +180,14 @@ def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _teaching(taught: Mapping[str, Any] | None) -> list[str]:
+    """The line on the teachers, where there are any."""
+    if taught is None:
+        return []
+    members = ", ".join(taught["members"])
+    return [f"- Taught by ensembles of {members} (distillation), by {taught['unrated']:,} reviews without stars too."]
+
+
 def shown(one: Mapping[str, float], form: str = ".3f") -> str:
     """A figure with its interval."""
     return f"{one['value']:{form}} [{one['low']:{form}}, {one['high']:{form}}]"
@@ -182,9 +195,18 @@ def shown(one: Mapping[str, float], form: str = ".3f") -> str:
 
 def rated(shop: Shop) -> pl.DataFrame:
     """text (with the title above it), rating, ts and source of the product, of the reviews that have stars."""
+    return _reviews(shop, pl.col("rating").is_not_null() & pl.col("rating").is_not_nan())
+
+
+def _unrated(shop: Shop, settings: SentimentSettings) -> pl.DataFrame:
+    """The same of the reviews that have none, but for texts that are kept for measuring."""
+    rows = _reviews(shop, pl.col("rating").is_null() | pl.col("rating").is_nan())
+    return rows.filter(~pl.Series(_kept(rows, settings), dtype=pl.Boolean))
+
+
+def _reviews(shop: Shop, which: pl.Expr) -> pl.DataFrame:
     shop.require("reviews")
-    rows = shop.read("reviews", ["product_id", "title", "text", "rating", "ts"])
-    rows = rows.filter(pl.col("rating").is_not_null() & pl.col("rating").is_not_nan())
+    rows = shop.read("reviews", ["product_id", "title", "text", "rating", "ts"]).filter(which)
     rows = rows.with_columns(text=pl.Series(review_texts(rows), dtype=pl.String))
     if not shop.has("products"):
         return rows.select("text", "rating", "ts", source=pl.lit(None, pl.String))
@@ -192,9 +214,35 @@ def rated(shop: Shop) -> pl.DataFrame:
     return rows.join(known, on="product_id", how="left", maintain_order="left").select("text", "rating", "ts", "source")
 
 
-def _latest(rows: pl.DataFrame) -> str | None:
+def _kept(rows: pl.DataFrame, settings: SentimentSettings) -> NDArray[np.bool_]:
+    """Whether each text (rows,) is kept for measuring."""
+    return kept_apart(cleaned(rows["text"].to_list(), settings.longest), _KEPT, settings.seed + 1)
+
+
+def _fitted(
+    shop: Shop,
+    learnt: pl.DataFrame,
+    others: pl.DataFrame,
+    weights: NDArray[np.float64] | None,
+    settings: SentimentSettings,
+    distil: bool,
+) -> SentimentModel:
+    """A model that learns from the labels of ``learnt``; taught, from the texts of ``others`` too."""
+    texts, labels = learnt["text"].to_list(), learnt["label"].to_numpy()
+    if not distil:
+        run = shop.path / "cache" / "sentiment-training"
+        return SentimentModel(settings).fit(texts, labels, weights, checkpoint=run)
+    from danggol.reviews.sentiment.distillation import distil as taught
+
+    every = np.concatenate([labels, np.full(others.height, np.nan)])
+    often = None if weights is None else np.concatenate([weights, np.ones(others.height)])
+    teacher = settings.model_copy(update={"kind": "ensemble"})
+    return taught([*texts, *others["text"].to_list()], every, teacher, settings, often)
+
+
+def _latest(times: pl.Series) -> str | None:
     """The time of the latest review that went in; None where none tells a time."""
-    told = rows["ts"].max()
+    told = times.max()
     return told.isoformat() if isinstance(told, datetime) else None
 
 
