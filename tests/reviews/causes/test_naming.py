@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -102,6 +105,28 @@ def test_the_verb_learns_and_a_second_run_by_the_saved_model_says_the_same(tmp_p
     for wrong in ({"model": file}, {"labels": None, "to": tmp_path}, {"labels": None, "pairs": ["folds=2"]}):
         with pytest.raises(UsageError, match=r"choose one|give --labels"):
             reviews_causes(shop.path, **{"labels": file, **given, **wrong})
+
+
+def test_labels_that_teach_nothing_are_told(shop: Shop, tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    given = {"model": None, "to": tmp_path / "model", "settings": None, "pairs": ["folds=2"], "seed": 0}
+    file = labels_file(tmp_path / "drawn.csv", draw.choice(["a", "b", "c"], 60).tolist(), 60, classes=False)
+    told = reviews_causes(shop.path, labels=file, **given)
+    assert any("not surely right more often than the commonest" in str(part) for part in told.text)
+    assert not (shop.path / "models").exists()
+
+
+def test_the_command_line_passes_everything_on(shop: Shop, tmp_path: Path) -> None:
+    file = labels_file(tmp_path / "causes.csv", shop_with_reviews(tmp_path / "other")[1])
+    words = [sys.executable, "-c", "from danggol.cli import main; main()", "reviews", "causes", str(shop.path)]
+    bare = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert bare.returncode == 2
+    assert "--labels FILE" in bare.stderr and bare.stderr.count("\n") == 1
+    more = ["--labels", str(file), "--to", str(tmp_path / "model"), "--set", "folds=2", "--seed", "5", "--json"]
+    done = subprocess.run([*words, *more], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["model"] == str(tmp_path / "model")
+    assert CauseModel.load(tmp_path / "model").settings == CauseSettings(folds=2, seed=5)
+    assert shop.read("review_causes").height == 180
 
 
 def killed_after(shop: Shop, model: Path, batches: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
     from danggol.shop import Shop
 
 
-ANSWERED = frozenset({"purchase", "purchase_by_country"})
+ANSWERED = frozenset(
+    {
+        "purchase",
+        "purchase_by_country",
+        "match_text",
+        "match_picture",
+        "review_sentiment",
+        "review_aspects",
+        "review_causes",
+    }
+)
 """The questions that this version has an answer to in the report; the other capabilities are yet to come."""
 
 

@@ -81,10 +81,11 @@ def card(told: Mapping[str, Any]) -> str:
         *_named(told),
         "## How sure it is",
         "",
-        "| probability of the cause | share of reviews | right |",
-        "|---|---|---|",
+        "| probability of the cause | share of reviews | on average | right |",
+        "|---|---|---|---|",
         *(
-            f"| {one['at_least']:g} or more | {one['share']:.1%} | {shown_share(one.get('right'))} |"
+            f"| {one['at_least']:g} or more | {one['share']:.1%} | {shown_share(one.get('expected'))} | "
+            f"{shown_share(one.get('right'))} |"
             for one in told["cause"]["sure"]
         ),
         "",
