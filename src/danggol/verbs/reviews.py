@@ -15,6 +15,7 @@ def reviews_train(
     to: Path | None,
     notes: Sequence[str],
     balanced: bool,
+    distil: bool,
     settings: Path | None,
     pairs: Sequence[str],
     seed: int,
@@ -25,7 +26,7 @@ def reviews_train(
 
     given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
     chosen = SentimentSettings.of({"seed": seed} | given)
-    figures = train(Shop.open(path), to, chosen, notes, balanced)
+    figures = train(Shop.open(path), to, chosen, notes, balanced, distil)
     rows = [
         (name, f"{one['reviews']:,}", shown(one["accuracy"]))
         for name, one in [("all", figures), *figures["by_language"].items(), *figures["by_source"].items()]
