@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from danggol.console import Outcome, Table
 from danggol.shop import Shop
@@ -78,6 +79,20 @@ def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Ou
         for row in figures["by_aspect"]
     ]
     said: list[str | Table] = [Table(("aspect", "reviews", "bad", "good"), rows)]
+    said.append(_risen(figures["rose"], "complaint"))
+    if figures["topics"]:
+        waiting = [
+            (row["reviews"], ", ".join(row["words"][:5]), (row["examples"] or [""])[0]) for row in figures["topics"]
+        ]
+        said.append(Table(("reviews", "words", "for example"), waiting, "Topics that no aspect explains, to be named"))
+    said.append(f"Written to review_aspects of {path} ({figures['rows']:,} rows).")
+    return Outcome(figures, said)
+
+
+def _risen(rows: Sequence[Mapping[str, Any]], what: str) -> str | Table:
+    """What rose in the last week of the reviews."""
+    if not rows:
+        return f"No {what} rose in the last week more than by chance."
     risen = [
         (
             row["product_id"],
@@ -86,20 +101,10 @@ def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Ou
             f"{row['named']} of {row['reviews']}",
             f"{row['past_share']:.1%}",
         )
-        for row in figures["rose"]
+        for row in rows
     ]
-    if risen:
-        title = "Complaints that rose in the last week (5% of them by chance, at most)"
-        said.append(Table(("product", "complaint", "week from", "reviews", "before"), risen, title))
-    else:
-        said.append("No complaint rose in the last week more than by chance.")
-    if figures["topics"]:
-        waiting = [
-            (row["reviews"], ", ".join(row["words"][:5]), (row["examples"] or [""])[0]) for row in figures["topics"]
-        ]
-        said.append(Table(("reviews", "words", "for example"), waiting, "Topics that no aspect explains, to be named"))
-    said.append(f"Written to review_aspects of {path} ({figures['rows']:,} rows).")
-    return Outcome(figures, said)
+    title = f"{what.capitalize()}s that rose in the last week (5% of them by chance, at most)"
+    return Table(("product", what, "week from", "reviews", "before"), risen, title)
 
 
 def reviews_causes(
@@ -128,6 +133,7 @@ def reviews_causes(
     said += [
         f"{figures['reviews']:,} reviews read by the model in {figures['model']}.",
         Table(("cause", "reviews", "share"), rows, "Where the answer is likelier right than wrong"),
+        _risen(figures["rose"], "cause"),
         f"{figures['reviews'] - figures['sure']:,} answers are likelier wrong than right, by their own probability. "
         f"Written to review_causes of {path}.",
     ]

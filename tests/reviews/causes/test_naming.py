@@ -129,6 +129,23 @@ def test_the_command_line_passes_everything_on(shop: Shop, tmp_path: Path) -> No
     assert shop.read("review_causes").height == 180
 
 
+def test_a_cause_that_rose_in_the_last_week_is_told(shop: Shop, taught: Path) -> None:
+    assert name_causes(shop, taught)["rose"] == []
+    latest = pl.col("ts") > pl.col("ts").max() - timedelta(days=3)
+    late = shop.read("reviews").with_columns(
+        text=pl.when(latest).then(pl.lit("배송이 너무 늦어요")).otherwise("text"),
+        rating=pl.when(latest).then(2.0).otherwise("rating"),
+        order_id=pl.when(latest).then(None).otherwise("order_id"),
+    )
+    more = pl.concat([late.filter(latest).with_columns(review_id=pl.col("review_id") + f"-{nth}") for nth in range(4)])
+    shop.write("reviews", pl.concat([late, more]))
+    rose = name_causes(shop, taught)["rose"]
+    assert [(one["product_id"], one["cause"]) for one in rose] == [("(all)", "late")]
+    assert rose[0]["share"] > 0.8
+    said = reviews_causes(shop.path, labels=None, model=taught, to=None, settings=None, pairs=[], seed=0).text
+    assert any("Causes that rose" in str(part) for part in said)
+
+
 def killed_after(shop: Shop, model: Path, batches: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """A run that is killed after some batches."""
     real, read = CauseModel.predict, []

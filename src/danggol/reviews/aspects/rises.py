@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,15 @@ from scipy.stats import beta, hypergeom
 from danggol.errors import DataError, UsageError
 from danggol.reviews.aspects.settings import RiseSettings
 
+if TYPE_CHECKING:
+    from danggol.shop import Shop
+
 Floats = NDArray[np.float64]
+WHOLE_SHOP = "(all)"
+"""The shop as a whole, among the products that are tested."""
+_LATE_REVIEWS = """
+    SELECT review_id, product_id, ts FROM reviews WHERE ts >= (SELECT max(ts) FROM reviews) - to_weeks($weeks)
+"""
 _REVIEWS, _MENTIONS = ("review_id", "product_id", "ts"), ("review_id", "cause")
 _SCHEMA: dict[str, Any] = {
     "product_id": pl.String, "cause": pl.String, "week": pl.Date, "reviews": pl.Int64, "named": pl.Int64,
@@ -58,6 +66,21 @@ def rises(
     found = [_week(held, told, one, chosen) for one in weeks]
     empty = pl.DataFrame(schema=_SCHEMA)
     return pl.concat([empty, *found]).sort(["q", "p", "week", "product_id", "cause"])
+
+
+def rose_lately(shop: Shop, mentions: pl.DataFrame, most: int = 20) -> list[dict[str, Any]]:
+    """What rose in the last week of a shop's reviews, of the whole shop and of single products, as plain JSON.
+
+    ``mentions``: ``review_id``, ``cause``; ``most``: rows. Only the weeks that are compared are read. DataError: the
+    shop has no reviews.
+    """
+    settings = RiseSettings(zone=shop.config.timezone)
+    shop.require("reviews")
+    held = shop.sql(_LATE_REVIEWS, {"weeks": settings.past + 2}).unique("review_id", keep="first")
+    whole = rises(held.with_columns(product_id=pl.lit(WHOLE_SHOP)), mentions, settings=settings)
+    found = pl.concat([whole, rises(held, mentions, settings=settings)]).filter(pl.col("rose"))
+    columns = ("product_id", "cause", "week", "reviews", "named", "share", "past_share", "q", "examples")
+    return [{**row, "week": row["week"].isoformat()} for row in found.select(columns).head(most).to_dicts()]
 
 
 def benjamini_hochberg(p: Floats) -> Floats:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from danggol.reviews.aspects.rises import rises
+from danggol.reviews.aspects.rises import rose_lately
 from danggol.reviews.aspects.seeds import SeedAspects
-from danggol.reviews.aspects.settings import RiseSettings
 from danggol.reviews.aspects.table import complaints, label_aspects
 from danggol.reviews.aspects.topics import topics
 from danggol.reviews.shop_reviews import review_texts
@@ -18,8 +17,6 @@ from danggol.reviews.shop_reviews import review_texts
 if TYPE_CHECKING:
     from danggol.shop import Shop
 
-_ALL = "(all)"
-"""The shop as a whole, among the products that are tested."""
 _SEARCHED = 20_000
 """Reviews, the latest, that are searched for new topics."""
 _TOPICS = 8
@@ -39,7 +36,7 @@ def aspects(shop: Shop, words: Path | None = None, model: Path | None = None) ->
     return {
         **told,
         "by_aspect": _by_aspect(found),
-        "rose": _risen(shop, complaints(found)),
+        "rose": rose_lately(shop, complaints(found)),
         "topics": [] if model is not None else _proposed(shop, words),
         "seconds": round(time.perf_counter() - began, 1),
     }
@@ -49,16 +46,6 @@ def _by_aspect(found: pl.DataFrame) -> list[dict[str, Any]]:
     bad, good = (pl.col("polarity") < 0).mean(), (pl.col("polarity") > 0).mean()
     rows = found.group_by("aspect").agg(reviews=pl.len(), bad=bad.round(4), good=good.round(4))
     return rows.sort("reviews", "aspect", descending=[True, False]).head(20).to_dicts()
-
-
-def _risen(shop: Shop, bad: pl.DataFrame) -> list[dict[str, Any]]:
-    """The complaints that rose in the last week of the reviews."""
-    held = shop.read("reviews", ["review_id", "product_id", "ts"]).unique("review_id", keep="first")
-    settings = RiseSettings(zone=shop.config.timezone)
-    whole = rises(held.with_columns(product_id=pl.lit(_ALL)), bad, settings=settings)
-    found = pl.concat([whole, rises(held, bad, settings=settings)]).filter(pl.col("rose"))
-    columns = ("product_id", "cause", "week", "reviews", "named", "share", "past_share", "q", "examples")
-    return [{**row, "week": row["week"].isoformat()} for row in found.select(columns).head(20).to_dicts()]
 
 
 def _proposed(shop: Shop, words: Path | None) -> list[dict[str, Any]]:

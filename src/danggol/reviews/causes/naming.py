@@ -10,6 +10,7 @@ import polars as pl
 
 from danggol import artefact
 from danggol.errors import UsageError
+from danggol.reviews.aspects.rises import rose_lately
 from danggol.reviews.causes.measuring import SURE
 from danggol.reviews.causes.model import CauseModel
 from danggol.reviews.causes.shop_facts import FACT_TABLES, REVIEW_COLUMNS, review_facts
@@ -30,12 +31,13 @@ def has_model(shop: Shop) -> bool:
 
 
 def name_causes(shop: Shop, model: str | Path | None = None) -> dict[str, Any]:
-    """Name the cause of every review; writes ``review_causes`` and says how many each cause has.
+    """Name the cause of every review; writes ``review_causes`` and says how many each cause has, and which rose.
 
     ``model``: the folder of a saved :class:`CauseModel`; without, the shop's ``models/causes``. Only answers likelier
-    right than wrong (:data:`SURE`) are counted by cause. Batches of 20,000 are laid down as they are done, so that a
-    killed run goes on there. DataError: the shop has no reviews, or they or their orders changed while they were read.
-    UsageError: there is no model, or another run is naming causes.
+    right than wrong (:data:`SURE`) are counted by cause, and compared with the weeks before (:func:`.rose_lately`).
+    Batches of 20,000 are laid down as they are done, so that a killed run goes on there. DataError: the shop has no
+    reviews, or they or their orders changed while they were read. UsageError: there is no model, or another run is
+    naming causes.
     """
     shop.require("reviews")
     if model is None and not has_model(shop):
@@ -46,7 +48,9 @@ def name_causes(shop: Shop, model: str | Path | None = None) -> dict[str, Any]:
     folder = artefact.locate(shop.path / "models" / "causes" if model is None else Path(model))
     reader = CauseModel.load(folder)
     with one_at_a_time(shop, _PARTS, "naming the causes of the reviews"):
-        return _written(shop, reader, folder)
+        figures = _written(shop, reader, folder)
+    told = shop.sql("SELECT review_id, cause FROM review_causes WHERE probability >= $sure", {"sure": SURE})
+    return {**figures, "rose": rose_lately(shop, told)}
 
 
 def _written(shop: Shop, reader: CauseModel, folder: Path) -> dict[str, Any]:

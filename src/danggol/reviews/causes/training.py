@@ -91,9 +91,9 @@ def card(told: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        "- It knows the causes that it was taught, and gives each review one of them. What has another cause, or says "
-        "nothing, gets a low probability.",
-        "- It weighs rare causes up to the common ones, so answers of a low probability name rare causes too often.",
+        "- It knows the causes that it was taught, and gives each review one of them, also where none is right.",
+        "- Its probabilities hold for reviews like the labelled ones: if those were chosen, not drawn, they do not.",
+        "- It weighs rare causes up to the common ones, and finds more of them at the cost of some common ones.",
         "- A cause is what customers say, not what an experiment shows.",
         "- The state of an order is the one in the shop's table; what was delivered after the review is under way.",
     ]
