@@ -10,10 +10,10 @@ ones, from :data:`MORE` times as many, drawn by a seed; the vectors of its netwo
 regression, learns from the whole pool. A comment without text (3 of the test) is a row like any other.
 
 ``--held N`` keeps N comments of each side of the pool as the test instead; ``--alone`` leaves the peer out, which takes
-minutes. The settings are those of naver_shopping.py, with larger steps and fewer epochs because there are more comments,
-and with a larger table, because the comments have more n-grams than the usual one has places: the linear member was right
-in .882 on 10,000 held comments of the pool. Two settings were measured on the test; the first, with the usual table and
-as many liked comments as disliked ones, was right in .883.
+minutes. The settings are those of naver_shopping.py, with larger steps and fewer epochs because there are more
+comments, and with a larger table, because the comments have more n-grams than the usual one has places: the linear member was
+right in .882 on 10,000 held comments of the pool. Two settings were measured on the test; the first, with the usual
+table and as many liked comments as disliked ones, was right in .883.
 """
 
 from __future__ import annotations
