@@ -148,9 +148,10 @@ def test_quoted_line_breaks_and_formulas_stay_and_rejects_count_rows_of_the_file
     )
     report = run(path, '[reviews]\nreview_id = "id"\ntext = "text"\nrating = "stars"\n', tmp_path / "shop")
     shop = Shop.open(tmp_path / "shop")
-    assert shop.read("reviews").sort("review_id")["text"].to_list() == ['two\nlines, and "quotes"', '=HYPERLINK("x")']
-    assert shop.read("rejects").select("row", "reason_code", "column").rows() == [
-        (4, "above", "stars"),
+    texts = ['two\nlines, and "quotes"', '=HYPERLINK("x")', "@SUM(1)"]
+    assert shop.read("reviews").sort("review_id")["text"].to_list() == texts
+    assert shop.read("rejects").sort("row").select("row", "reason_code", "column").rows() == [
+        (4, "above:reviews.rating", "stars"),
         (5, "required", "text"),
     ]
     assert any("1 blank row passed over" in note for note in report.notes)

@@ -11,6 +11,8 @@ import polars as pl
 
 from danggol.errors import DataError
 from danggol.shop.sources.guess.evidence import Found, less_sure
+from danggol.shop.sources.guess.scales import find_scale
+from danggol.shop.sources.mapping.grades import read_grades
 from danggol.shop.sources.mapping.rules import MERGED, ColumnRule, Keep, Mapping, Reason, TableRule
 from danggol.shop.sources.mapping.values import read_numbers, read_words
 from danggol.shop.sources.reading.tables import FileRule
@@ -290,10 +292,9 @@ class Draft:
             self.put("reviews", "ts", "time")
         rating = self.found.get("rating")
         if rating is not None:
-            most = read_numbers(self.sample[rating.heading], rating.decimal or ".").max()
-            top = next((top for top in (5, 10, 100) if isinstance(most, float) and most <= top), 5)
-            scaled = {"scale": 5 / top} if top > 5 else {}
-            self.put("reviews", "rating", "rating", 0.95, f"out of {top}", **scaled)
+            scale = find_scale(rating.heading, *read_grades(self.sample[rating.heading], rating.decimal or "."))
+            ends = {} if (scale.low, scale.high) == (1, 5) else {"range": (scale.low, scale.high)}
+            self.put("reviews", "rating", "rating", 0.95 * scale.sure, scale.why, **ends)
         self.put("reviews", "title", "review_title")
         self.put("reviews", "image", "image")
         if not self.put("reviews", "language", "language"):

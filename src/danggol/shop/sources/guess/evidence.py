@@ -13,6 +13,7 @@ from importlib.resources import files
 import polars as pl
 
 from danggol.errors import DataError
+from danggol.shop.sources.mapping.grades import read_grades
 from danggol.shop.sources.mapping.times import day_order, read_times
 from danggol.shop.sources.mapping.values import read_numbers, read_words, tidy_word
 
@@ -131,7 +132,7 @@ def _bears_out(reads: str, values: pl.Series) -> Evidence:
         return 0.4, "no values in the first rows", "", ""
     ways = {
         "time": _as_times, "number": _as_numbers, "birth": _as_births, "picture": _as_pictures, "id": _as_ids,
-        "text": _as_texts,
+        "text": _as_texts, "grade": _as_grades,
     }  # fmt: skip
     return ways[reads](values) if reads in ways else _share(read_words(values, reads).is_not_null(), _A[reads])
 
@@ -196,6 +197,13 @@ def _as_numbers(values: pl.Series) -> Evidence:
     if grouped.all() and comma[0] == point[0]:
         return 0.6 * point[0], f"{point[1]}; the point is read as the decimal sign, not between thousands", "", sign
     return point[0], point[1], "", sign
+
+
+def _as_grades(values: pl.Series) -> Evidence:
+    """Numbers, or grades as only :func:`read_grades` knows them, whichever are more."""
+    numbers = _as_numbers(values)
+    grades = _share(read_grades(values, numbers[3] or ".")[0].is_not_null(), "are grades")
+    return grades if grades[0] > numbers[0] else numbers
 
 
 def _short(text: str) -> str:

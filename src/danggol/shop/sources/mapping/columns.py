@@ -13,6 +13,7 @@ import polars as pl
 from danggol.errors import UsageError
 from danggol.shop.rules import is_id
 from danggol.shop.schemas import Column
+from danggol.shop.sources.mapping.grades import GRADED, read_grades
 from danggol.shop.sources.mapping.rules import ColumnRule
 from danggol.shop.sources.mapping.times import read_times
 from danggol.shop.sources.mapping.values import NO_ID, NOTHING, groups, read_numbers, read_words
@@ -68,7 +69,9 @@ def read_column(
         paths, wrong = pictures(text)
         codes = wrong.drop_nulls().unique(maintain_order=True)
         return Reading(paths, [Fault(code, wrong == code, _PICTURE_FAULTS[code]) for code in codes])
-    return _judged(column, text, *_typed(column, rule, text, rows, file, zone))
+    read = _typed(column, rule, text, rows, file, zone)
+    ends = f", as range = [{rule.range[0]:g}, {rule.range[1]:g}] reads it" if rule.range else ""
+    return _judged(column, text, *read, ends)
 
 
 _PICTURE_FAULTS = {
@@ -212,13 +215,14 @@ def _number(
     column: Column, rule: ColumnRule, text: pl.Series, rows: pl.DataFrame, decimal: str
 ) -> tuple[pl.Series, str, str]:
     other = "," if decimal == "." else "."
-    values = read_numbers(text, decimal)
+    values = _grades(column, rule, text, decimal) if column.name in GRADED else read_numbers(text, decimal)
     if rule.per:
         values /= read_numbers(rows[rule.per], decimal)
     if rule.times:
         values *= read_numbers(rows[rule.times], decimal)
     values = values.abs() if rule.absolute else values
     values = values * rule.scale if rule.scale != 1 else values
+    values = _ranged(column, rule, values)
     frame = pl.DataFrame({"n": values})
     n = pl.col("n")
     if column.type == "int64":
@@ -228,7 +232,23 @@ def _number(
     return frame.select(pl.when(n.is_finite()).then(n)).to_series(), "bad_number", reason
 
 
-def _judged(column: Column, text: pl.Series, values: pl.Series, code: str, reason: str) -> Reading:
+def _grades(column: Column, rule: ColumnRule, text: pl.Series, decimal: str) -> pl.Series:
+    """Grades, without those that say that they are out of another number than the mapping."""
+    grades, tops = read_grades(text, decimal)
+    most = max(rule.range) if rule.range else (column.at_most or 1) / rule.scale
+    frame = pl.DataFrame({"grade": grades, "top": tops})
+    return frame.select(pl.when(pl.col("top").is_null() | (pl.col("top") == most)).then("grade")).to_series()
+
+
+def _ranged(column: Column, rule: ColumnRule, values: pl.Series) -> pl.Series:
+    """The values on the column's own scale, where the mapping says on which they are."""
+    if not rule.range or column.at_least is None or column.at_most is None:
+        return values
+    worst, best = rule.range
+    return (values - worst) * (column.at_most - column.at_least) / (best - worst) + column.at_least
+
+
+def _judged(column: Column, text: pl.Series, values: pl.Series, code: str, reason: str, ends: str = "") -> Reading:
     """Find the texts that could not be read, and the values out of range; take both out of the values."""
     frame = pl.DataFrame({"text": text, "value": values})
     said, value = pl.col("text"), pl.col("value")
@@ -236,9 +256,9 @@ def _judged(column: Column, text: pl.Series, values: pl.Series, code: str, reaso
     if code:
         rules.append((code, said.is_not_null() & value.is_null() & ~said.str.to_lowercase().is_in(NOTHING), reason))
     if column.at_least is not None:
-        rules.append(("below", value < column.at_least, f"less than {column.at_least:g}"))
+        rules.append(("below", value < column.at_least, f"less than {column.at_least:g}{ends}"))
     if column.at_most is not None:
-        rules.append(("above", value > column.at_most, f"more than {column.at_most:g}"))
+        rules.append(("above", value > column.at_most, f"more than {column.at_most:g}{ends}"))
     if column.past:
         rules.append(("in_future", value > datetime.now(UTC), "a time that has not come yet; is the time zone right?"))
     faults = []

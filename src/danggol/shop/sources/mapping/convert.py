@@ -14,6 +14,7 @@ import polars as pl
 from danggol.errors import DataError
 from danggol.shop.schemas import Column
 from danggol.shop.sources.mapping.columns import Fault, Pictures, Reading, read_column, target
+from danggol.shop.sources.mapping.grades import GRADED
 from danggol.shop.sources.mapping.rules import ColumnRule, TableRule
 from danggol.shop.sources.mapping.rules import Mapping as TableMapping
 from danggol.shop.sources.mapping.times import day_order
@@ -75,9 +76,14 @@ class Converter:
         return found
 
     def _rejects(self, place: int, table: TableRule, column: Column, rule: ColumnRule) -> bool:
-        """Whether a fault of a column rejects the row; else the value is left out, and that is said."""
+        """Whether a fault of a column rejects the row; else the value is left out, and that is said.
+
+        A review says its all without a grade, so a grade never rejects it unless the mapping says so.
+        """
         if rule.bad:
             return rule.bad == "reject"
+        if column.name in GRADED:
+            return False
         telling = (
             column.required
             or column.name in table.schema.key

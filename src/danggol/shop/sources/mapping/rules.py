@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import tomllib
 from collections.abc import Mapping as Dict
@@ -16,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from danggol.errors import UsageError
 from danggol.shop.codes import CURRENCIES, LANGUAGES
 from danggol.shop.schemas import SOURCE_TABLES, Column, Schema
+from danggol.shop.sources.mapping.toml_text import key_toml, one_line, settings_toml, toml
 from danggol.shop.sources.reading.tables import FileRule, Kind
 
 Keep = Literal["all", "latest", "first"]
@@ -47,6 +47,8 @@ class ColumnRule:
     timezone: str = ""
     decimal: str = ""
     scale: float = 1.0
+    range: tuple[float, ...] = ()
+    """The worst and the best grade of the file, which become the least and the most that the column may hold."""
     absolute: bool = False
     per: str = ""
     """A column to divide the number by, such as the quantity."""
@@ -155,7 +157,7 @@ class Mapping:
         said = {f.name: getattr(self.file, f.name) for f in fields(FileRule)}
         given = {name: value for name, value in said.items() if value != getattr(FileRule(), name)}
         if given:
-            lines += ["[file]", *(f"{_key(name)} = {_toml(value)}" for name, value in given.items()), ""]
+            lines += ["[file]", *(f"{key_toml(name)} = {toml(value)}" for name, value in given.items()), ""]
         several = {rule.table for rule in self.tables if sum(r.table == rule.table for r in self.tables) > 1}
         for place, rule in enumerate(self.tables):
             lines.append(f"[[{rule.table}]]" if rule.table in several else f"[{rule.table}]")
@@ -163,12 +165,13 @@ class Mapping:
                 lines.append(f'keep = "{rule.keep}"')
             for column, source in rule.columns.items():
                 reason = self.reasons.get(f"{rule.table}.{column}")
-                said_why = f"  # {reason.confidence:.0%}: {_one_line(reason.text)}" if reason else ""
-                lines.append(f"{_key(column)} = {_column_toml(source)}{said_why}")
+                said_why = f"  # {reason.confidence:.0%}: {one_line(reason.text)}" if reason else ""
+                said_how = toml(source.column) if source == ColumnRule(source.column) else settings_toml(source)
+                lines.append(f"{key_toml(column)} = {said_how}{said_why}")
             lines.append("")
         if self.unused:
             lines.append("# Columns that are not used:")
-            lines += [f"#   {_one_line(name)}: {_one_line(why)}" for name, why in self.unused.items()]
+            lines += [f"#   {one_line(name)}: {one_line(why)}" for name, why in self.unused.items()]
         return "\n".join(lines).rstrip() + "\n"
 
 
@@ -281,11 +284,21 @@ class _Reader:
         numeric = column.type in _NUMBERS if column else rule.type == "number"
         if not numeric and (rule.per or rule.times or rule.sum or rule.absolute or rule.scale != 1):
             self.fail(f"'{name}' is no number, so per, times, sum, absolute and scale say nothing of it", table, name)
+        if rule.range:
+            self._range(column, rule, table, name)
         timely = column.type in {"timestamp", "date"} if column else rule.type == "time"
         if rule.format and not timely:
             self.fail(f"'{name}' is no time, so format says nothing of it", table, name)
         if rule.split and (column is None or column.type != "list"):
             self.fail(f"'{name}' is no list, so split says nothing of it", table, name)
+
+    def _range(self, column: Column | None, rule: ColumnRule, table: str, name: str) -> None:
+        if column is None or column.at_least is None or column.at_most is None:
+            self.fail(f"'{name}' has no least and most, so range says nothing of it", table, name)
+        if len(rule.range) != 2 or rule.range[0] == rule.range[1]:
+            self.fail("range is the worst and the best grade of the file, such as [1, 10]", table, name)
+        if rule.scale != 1:
+            self.fail(f"'{name}' takes range or scale, not both", table, name)
 
     def _build(self, kind: Any, given: Dict[str, Any], table: str, column: str) -> Any:
         blank = kind()
@@ -306,6 +319,10 @@ class _Reader:
         }
         if choices.get(key) and value not in choices[key]:
             self.fail(f"{key} is one of {', '.join(choices[key])}, not {value!r}", table, column or key)
+        if key == "range":
+            if not isinstance(value, list) or any(isinstance(n, bool) or not isinstance(n, int | float) for n in value):
+                self.fail(f"range is two numbers, such as [1, 10], not {value!r}", table, column)
+            return tuple(map(float, value))
         if isinstance(usual, tuple):
             if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
                 self.fail(f'{key} is a list of texts, such as ["a", "b"], not {value!r}', table, column or key)
@@ -362,31 +379,3 @@ def _text(value: Any) -> Any:
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | float) or hasattr(value, "isoformat") else value
-
-
-def _key(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
-    return repr(value)
-
-
-def _column_toml(rule: ColumnRule) -> str:
-    usual = ColumnRule()
-    given = {f.name: getattr(rule, f.name) for f in fields(rule) if getattr(rule, f.name) != getattr(usual, f.name)}
-    if list(given) == ["column"]:
-        return _toml(rule.column)
-    return _toml(given)
-
-
-def _one_line(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
