@@ -9,11 +9,11 @@ ones, from :data:`MORE` times as many, drawn by a seed; the vectors of its netwo
 ``danggol-linear`` and ``danggol-cnn`` are its members. The peer, TF-IDF of character 1-4-grams with logistic
 regression, learns from the whole pool. A comment without text (3 of the test) is a row like any other.
 
-``--held N`` keeps N comments of each side of the pool as the test instead; ``--alone`` leaves the peer out, which takes
-minutes. The settings are those of naver_shopping.py, with larger steps and fewer epochs because there are more
-comments, and with a larger table, because the comments have more n-grams than the usual one has places: the linear member was
-right in .882 on 10,000 held comments of the pool. Two settings were measured on the test; the first, with the usual
-table and as many liked comments as disliked ones, was right in .883.
+``--held N`` keeps N comments of each side of the pool as the test instead; ``--alone`` leaves the peer out, which
+takes minutes. The settings are those of naver_shopping.py, with larger steps and fewer epochs because there are more
+comments, and with a larger table, because the comments have more n-grams than the usual one has places: the linear
+member was right in .882 on 10,000 held comments of the pool. Two settings were measured on the test; the first, with
+the usual table and as many liked comments as disliked ones, was right in .883.
 """
 
 from __future__ import annotations
