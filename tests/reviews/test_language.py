@@ -29,6 +29,11 @@ def test_language(text: str, code: str) -> None:
     assert language(text).code == code
 
 
+def test_an_expected_language_is_taken_where_little_is_told() -> None:
+    assert language("Terrible", {"en", "ko"}).code == "en"
+    assert language("Die Ware kam leider nicht an", {"en", "ko"}).code == "de"
+
+
 def test_a_mixed_text_is_less_sure() -> None:
     assert language("좋아요 nice quality").share < language("좋아요 품질").share == 1
 

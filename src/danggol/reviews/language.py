@@ -11,7 +11,7 @@ import math
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -40,6 +40,8 @@ _CHINESE = frozenset("们这个东买卖质货还没说时给没后来对发实�
 _LETTERS = 600
 """Characters that are looked at."""
 _ORDERS, _SMOOTHING, _CERTAIN = 4, 0.3, 4.0
+_EXPECTED = 8.0
+"""Log odds, before they are divided by what overlaps, that an expected language has over the others."""
 
 
 class Language(NamedTuple):
@@ -51,8 +53,11 @@ class Language(NamedTuple):
     """of the text's letters that are of its script, times how likely it is among the languages of that script"""
 
 
-def language(text: str) -> Language:
-    """The main language of a text: the one that most of its letters are of."""
+def language(text: str, expected: Collection[str] = ()) -> Language:
+    """The main language of a text: the one that most of its letters are of.
+
+    ``expected`` languages are taken where a text of a few Latin letters tells little: "Terrible" is many languages'.
+    """
     counts = {
         name: sum(map(len, runs.findall(text[:_LETTERS]))) * _WEIGHT.get(name, 1.0) for name, runs in _RUNS.items()
     }
@@ -66,13 +71,13 @@ def language(text: str) -> Language:
     share = counts[best] / total
     if best != "latin":
         return Language(best, share)
-    code, chance = _latin(text[:_LETTERS])
+    code, chance = _latin(text[:_LETTERS], expected)
     return Language(code, share * chance)
 
 
-def languages(texts: Sequence[str]) -> list[Language]:
-    """The main language of each text."""
-    return [language(text) for text in texts]
+def languages(texts: Sequence[str], expected: Collection[str] = ()) -> list[Language]:
+    """The main language of each text; see :func:`language`."""
+    return [language(text, expected) for text in texts]
 
 
 def _japanese(text: str, counts: dict[str, float]) -> bool:
@@ -82,11 +87,12 @@ def _japanese(text: str, counts: dict[str, float]) -> bool:
     return len(letters & _JAPANESE) > len(letters & _CHINESE)
 
 
-def _latin(text: str) -> tuple[str, float]:
+def _latin(text: str, expected: Collection[str]) -> tuple[str, float]:
     """The likeliest language of Latin letters, and how likely it is."""
     # a few letters leave the script's range when they are made small (Ⱦ), so words are found first
     words = [word.lower() for word in _LATIN_WORD.findall(text.replace("’", "'"))]
     total = [sum(values) for values in zip(*map(_scored, words), strict=True)]
+    total = [value + _EXPECTED * (code in expected) for value, code in zip(total, WORDS, strict=True)]
     best = max(total)
     # pieces overlap, so that their sum is too sure of itself
     chances = [math.exp((value - best) / _CERTAIN) for value in total]

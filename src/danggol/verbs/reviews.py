@@ -61,9 +61,21 @@ def reviews_label(path: Path, *, model: Path | None) -> Outcome:
         [
             f"{figures['reviews']:,} reviews read by {by}.",
             Table(("label", "reviews", "share"), rows),
+            *_unlearnt(figures["unlearnt"]),
             f"{figures['contradict_their_stars']:,} contradict their stars. Written to review_sentiment of {path}.",
         ],
     )
+
+
+def _unlearnt(languages: dict[str, int]) -> list[str]:
+    """What is said of reviews in languages that the model has not learnt."""
+    if not languages:
+        return []
+    most = ", ".join(f"{code} {count:,}" for code, count in list(languages.items())[:5])
+    return [
+        f"{sum(languages.values()):,} reviews are in languages that this model has not learnt ({most}), and are "
+        "labelled unsure. Where they have stars, 'danggol reviews train' learns to read them."
+    ]
 
 
 def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Outcome:

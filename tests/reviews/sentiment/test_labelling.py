@@ -98,6 +98,19 @@ def test_odd_texts_are_labelled_too(shop: Shop) -> None:
     assert rows["label"][0] == "unreadable"
     assert rows["disagrees_with_rating"].null_count() == len(odd)
     assert rows["score"].is_between(-1, 1).all()
+    assert rows["language"][2:4].to_list() == ["en", None]
+    assert not [one for one in shop.check() if one.table == "review_sentiment"]
+
+
+def test_languages_that_were_not_learnt_are_unsure(shop: Shop) -> None:
+    strange = ["Das Produkt ist leider kaputt und die Hülle fehlt", "とても良い商品でした", "terrible and late"]
+    shop.write("reviews", pl.DataFrame({"review_id": ["a", "b", "c"], "text": strange, "rating": [5.0, 1.0, 5.0]}))
+    assert label(shop)["unlearnt"] == {"de": 1, "ja": 1}
+    rows = shop.read("review_sentiment")
+    assert rows["language"].to_list() == ["de", "ja", "en"]
+    assert rows["label"].to_list() == ["unsure", "unsure", "negative"]
+    assert rows["confidence"][:2].to_list() == [0.0, 0.0]
+    assert rows["disagrees_with_rating"].to_list() == [False, False, True]
 
 
 def test_the_card_holds_what_was_measured(shop: Shop) -> None:

@@ -4,12 +4,14 @@
     table = model.predict(texts)   # score, label, probability, confidence, language
 
 Every text gets an answer. One that says nothing (empty, markup only, mostly lost characters) has score 0, confidence 0
-and the label ``unreadable``; one that the model is not sure of is labelled ``unsure`` and keeps its score.
+and the label ``unreadable``; one that the model is not sure of is labelled ``unsure`` and keeps its score, and so is
+one in a language that it has not learnt, with confidence 0.
 """
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -21,7 +23,7 @@ from safetensors import SafetensorError
 
 from danggol import artefact
 from danggol.errors import DataError, UsageError
-from danggol.reviews.language import languages
+from danggol.reviews.language import UNKNOWN, languages
 from danggol.reviews.sentiment.calibration import ClassCalibration
 from danggol.reviews.sentiment.readers import Ensemble, Reader, loaded, trained
 from danggol.reviews.sentiment.rows import Floats, Rows, columns_of, kept_apart, shares_of
@@ -36,6 +38,8 @@ _CHUNK = 4096
 _HELD = 1000
 """Texts that are kept to calibrate by, at most."""
 _MODEL = "sentiment"
+_LOOKED, _SURE, _SOME, _SHARE, _MANY = 20_000, 0.6, 20, 0.02, 500
+"""Texts that are looked at; a language is learnt where some are surely of it, and these a share of all, or many."""
 LABELS = ("negative", "neutral", "positive")
 
 
@@ -48,6 +52,8 @@ class SentimentModel:
         self.settings = settings or SentimentSettings.of(changes)
         self._reader: Reader | None = None
         self._calibration: ClassCalibration | None = None
+        self.languages: frozenset[str] | None = None
+        """ISO 639-1 codes of the languages that were learnt; None where it is not known, as of models of the hub"""
 
     def fit(
         self,
@@ -71,6 +77,7 @@ class SentimentModel:
         if not _several(rows.part(np.flatnonzero(~apart))) or not _several(held):
             raise DataError("there are too few texts of each class to learn from; give more reviews with labels")
         self._reader, scores = trained(settings.kind, rows, apart, settings, start, checkpoint)
+        self.languages = None if _of_hub(settings) else _learnt(rows.texts)
         self._calibration = ClassCalibration.fit(scores, held.shares, held.often)
         return self
 
@@ -116,6 +123,7 @@ class SentimentModel:
             "format": artefact.FORMAT,
             "package_version": __version__,
             "settings": self.settings.model_dump(),
+            "languages": None if self.languages is None else sorted(self.languages),
             "files": sorted(files),
         }
         files["calibration.json"] = calibration.to_json()
@@ -130,6 +138,8 @@ class SentimentModel:
         config = artefact.read_config(source, "reviews", _MODEL, "train one with 'danggol reviews train'")
         try:
             model = cls(**config["settings"])
+            known = config.get("languages")
+            model.languages = None if known is None else frozenset(map(str, known))
             model._calibration = ClassCalibration.from_json(artefact.read_text(source, "calibration.json"))
             files = {name: artefact.read_bytes(source, name) for name in map(str, config["files"])}
             model._reader = loaded(model.settings.kind, files, model.settings)
@@ -155,8 +165,10 @@ class SentimentModel:
         logs = self._logs(clean)
         says = np.array([readable(text) for text in clean], np.bool_)
         columns = columns_of(logs)
-        confidence = np.where(says, np.exp(logs).max(axis=1, initial=0.0), 0.0)
-        sure = confidence >= self.settings.sure
+        codes = [one.code for one in languages(clean, self.languages or ())]
+        strange = self.languages is not None and ~np.isin(codes, [*self.languages, UNKNOWN])
+        confidence = np.where(says & ~strange, np.exp(logs).max(axis=1, initial=0.0), 0.0)
+        sure = (confidence >= self.settings.sure) & ~strange
         label = np.where(sure, np.array(LABELS)[_classes(logs, columns["score"])], "unsure")
         found = pl.DataFrame(
             {
@@ -164,7 +176,7 @@ class SentimentModel:
                 "label": np.where(says, label, "unreadable").astype(object).tolist(),
                 "probability": np.where(says, columns["probability"], 0.5),
                 "confidence": confidence,
-                "language": [one.code for one in languages(clean)],
+                "language": codes,
             },
             schema_overrides={"label": pl.String, "language": pl.String},
         )
@@ -180,6 +192,19 @@ class SentimentModel:
         if self._reader is None or self._calibration is None:
             raise UsageError("the sentiment model is not trained; call fit(texts, labels) or load one")
         return self._reader, self._calibration
+
+
+def _of_hub(settings: SentimentSettings) -> bool:
+    """Whether a model of the hub has a say, which may know more languages than the texts."""
+    return any(one.startswith("hf:") for one in (settings.kind, *settings.members * (settings.kind == "ensemble")))
+
+
+def _learnt(texts: Sequence[str]) -> frozenset[str] | None:
+    """The languages of texts; None where there are too few of any to tell."""
+    some = texts[:: max(len(texts) // _LOOKED, 1)]
+    counts = Counter(one.code for one in languages(some) if one.share >= _SURE and one.code != UNKNOWN)
+    least = min(_SHARE * len(some), _MANY * len(some) / max(len(texts), 1))
+    return frozenset(code for code, count in counts.items() if count >= max(least, _SOME)) or None
 
 
 def _several(rows: Rows) -> bool:
