@@ -139,6 +139,28 @@ def test_causes_are_shown_without_moods_and_times_too(read: Shop) -> None:
     assert 'id="review-languages"' not in page
 
 
+def test_labels_of_reviews_that_are_gone_are_not_counted_and_new_reviews_are_told(read: Shop) -> None:
+    aspects = pl.DataFrame({"review_id": ["r00", "r01"], "aspect": ["price"] * 2, "polarity": [-1.0] * 2})
+    read.write("review_aspects", aspects.with_columns(as_of=pl.lit(WHEN), run_id=pl.lit("made")))
+    named(read, ["late"] * 30, [0.9] * 30)
+    old = read.read("reviews")
+    new = pl.DataFrame({"review_id": ["n1", "n2", "n3"], "text": ["좋아요"] * 3})
+    read.write("reviews", pl.concat([old.filter(review_id="r00"), new], how="diagonal"))
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None and found.causes is not None
+    assert (found.total, found.unread, found.displeased, found.contradict) == (1, 3, 1.0, 0)
+    assert [one.reviews for one in found.aspects] == [1]
+    assert (found.causes.named, found.causes.sure) == (1, 1)
+    read.write("reviews", new)
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None
+    assert (found.total, found.unread, found.aspects, found.causes, found.displeasing) == (0, 3, [], None, [])
+    page = build_report(read).read_text("utf8")
+    assert "Not labelled yet, and not counted here: 3 reviews" in page
+    assert "세지 않은 리뷰: 3건" in page
+    assert "Of 0 reviews" not in page and 'id="review-languages"' not in page
+
+
 def test_the_page_escapes_what_reviewers_wrote(read: Shop) -> None:
     page = build_report(read).read_text("utf8")
     assert 'id="reviews"' in page

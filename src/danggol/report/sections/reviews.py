@@ -92,9 +92,14 @@ class Contradiction:
 
 @dataclass(frozen=True)
 class Reviews:
-    """What the section shows; ``total`` is 0 where no review was read for how pleased it is."""
+    """What the section shows; ``total`` is 0 where no review was read for how pleased it is.
+
+    Labels and causes of reviews that are no longer there are not counted.
+    """
 
     total: int
+    unread: int
+    """Reviews without a label, where labels were made."""
     pleased: float
     displeased: float
     contradict: int
@@ -114,6 +119,7 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
     share = {name: sum(row[name] for row in told) / max(total, 1) for name in ("pleased", "displeased")}
     return Reviews(
         total=total,
+        unread=rows(shop, "review_unread")[0]["unread"] if shop.has("review_sentiment") else 0,
         pleased=share["pleased"],
         displeased=share["displeased"],
         contradict=sum(row["contradict"] for row in told),
@@ -144,10 +150,12 @@ def _aspects(shop: Shop) -> list[Aspect]:
 
 
 def _causes(shop: Shop) -> Causes | None:
-    """The causes that most reviews surely have; None where causes were not named."""
+    """The causes that most reviews surely have; None where none of the reviews that are there has one."""
     if not shop.has("review_causes"):
         return None
     told = rows(shop, "review_causes", sure=_SURE, days=_LATELY)
+    if not told:
+        return None
     sure, dated, lately = (sum(row[name] for row in told) for name in ("reviews", "dated", "lately"))
     return Causes(
         named=sum(row["named"] for row in told),

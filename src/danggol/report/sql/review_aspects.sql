@@ -1,10 +1,11 @@
--- Aspects of reviews, and how they are spoken of.
+-- Aspects of reviews that are there, and how they are spoken of.
 SELECT
     aspect,
     count(*) AS reviews,
     count(*) FILTER (polarity > 0) AS good,
     count(*) FILTER (polarity < 0) AS bad
 FROM review_aspects
+WHERE review_id IN (SELECT review_id FROM reviews)
 GROUP BY 1
 ORDER BY bad DESC, reviews DESC, aspect
 LIMIT $most

@@ -1,8 +1,8 @@
--- Causes of reviews: how many have each in all, surely, and lately, and the stars of those that surely have it.
+-- Causes of reviews that are there: how many have each in all, surely, and lately, and the stars of those that surely have it.
 WITH told AS (
     SELECT c.cause, c.probability >= $sure AS sure, r.rating, epoch_us(r.ts) AS moment
     FROM review_causes c
-    LEFT JOIN (
+    JOIN (
         SELECT DISTINCT ON (review_id) review_id, rating, ts FROM reviews ORDER BY review_id, ts, rating
     ) r USING (review_id)
     WHERE c.cause IS NOT NULL

@@ -1,4 +1,4 @@
--- Reviews by language and label, and how many of them contradict their stars.
+-- Reviews that are there and labelled, by language, with their labels, and how many of them contradict their stars.
 SELECT
     coalesce(language, '') AS language,
     count(*) AS reviews,
@@ -6,5 +6,6 @@ SELECT
     count(*) FILTER (label = 'negative') AS displeased,
     count(*) FILTER (disagrees_with_rating) AS contradict
 FROM review_sentiment
+WHERE review_id IN (SELECT review_id FROM reviews)
 GROUP BY 1
 ORDER BY reviews DESC, language
