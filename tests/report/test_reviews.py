@@ -60,6 +60,25 @@ def test_shares_products_and_contradictions_are_told(read: Shop) -> None:
     assert found.contradictions[0].text == "<b>환불</b> 요청"
 
 
+def test_products_are_compared_with_the_share_that_the_lead_tells(read: Shop) -> None:
+    """Of 100 reviews 10 displease and 70 are neither; of the 20 of one product, 9 displease, and none pleases."""
+    count = 100
+    labels = ["negative"] * 9 + ["neutral"] * 11 + ["negative"] * 1 + ["neutral"] * 59 + ["positive"] * 20
+    ids = [f"r{nth:03d}" for nth in range(count)]
+    things = ["angry"] * 20 + ["other"] * 80
+    read.write("reviews", pl.DataFrame({"review_id": ids, "product_id": things, "text": ["글"] * count}))
+    label = pl.DataFrame({"review_id": ids, "label": labels, "language": ["ko"] * count})
+    read.write("review_sentiment", label.with_columns(as_of=pl.lit(WHEN), run_id=pl.lit("made")))
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None
+    assert found.displeased == pytest.approx(0.1)
+    (shown,) = found.displeasing
+    assert (shown.good.product_id, shown.reviews, shown.share) == ("angry", 20, pytest.approx(9 / 20))
+    assert shown.low > found.displeased
+    page = build_report(read).read_text("utf8")
+    assert "surely above the shop’s 10.0%" in page and "of 20 reviews" in page
+
+
 def test_aspects_are_named(read: Shop) -> None:
     read.write(
         "review_aspects",

@@ -131,7 +131,7 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
         ],
         aspects=_aspects(shop),
         causes=_causes(shop),
-        displeasing=_displeasing(shop, pictures, share["displeased"] / max(sum(share.values()), 1e-9)),
+        displeasing=_displeasing(shop, pictures, share["displeased"]),
         contradictions=[
             Contradiction(_short(row["title"], row["text"]), row["language"] or "", row["rating"], row["label"])
             for row in rows(shop, "review_contradictions", most=_SHOWN)
