@@ -10,7 +10,7 @@ from tests.reviews.made import reviews
 
 from danggol.errors import UsageError
 from danggol.reviews import SentimentModel, SentimentSettings
-from danggol.reviews.sentiment.distillation import distil, taught
+from danggol.reviews.sentiment.distillation import distil, student_of, taught
 from danggol.reviews.sentiment.rows import shares_of
 from danggol.reviews.sentiment.training import train
 from danggol.shop import Shop
@@ -71,6 +71,15 @@ def test_stars_and_weights_are_taught() -> None:
     assert student.predict(["좋아요 만족합니다", "별로예요 실망입니다"])["stars"].to_list() == [5, 1]
 
 
+def test_a_network_teaches() -> None:
+    texts, label = said(240, 0)
+    tiny = {"vocabulary": 300, "length": 16, "width": 8, "units": 8, "epochs": 4, "rate": 0.03, "batch": 16}
+    teacher = SentimentSettings(kind="ensemble", members=("cnn", "linear"), bits=16, **tiny)
+    student = distil([*texts, *said(60, 1)[0]], np.concatenate([label, np.full(60, np.nan)]), teacher, WORDS, folds=2)
+    asked, truth = said(100, 2)
+    assert ((student.predict(asked)["score"] > 0).to_numpy() == truth).mean() > 0.95
+
+
 def test_what_cannot_be_taught_is_refused() -> None:
     texts, label = reviews(100)
     with pytest.raises(UsageError, match="target stars is not the student's, two"):
@@ -96,4 +105,8 @@ def test_a_shop_teaches_by_its_reviews_without_stars(tmp_path: Path) -> None:
     assert told["accuracy"]["value"] > 0.95
     assert "Taught by ensembles of linear, linear (distillation)" in (folder / "card.md").read_text()
     assert json.loads((folder / "metrics.json").read_text())["taught_by"] == told["taught_by"]
-    assert SentimentModel.load(folder).settings == settings
+    assert SentimentModel.load(folder).settings == student_of(settings)
+    assert (student_of(settings).strength, student_of(CHARACTERS.model_copy(update={"strength": 2.0})).strength) == (
+        16,
+        2,
+    )

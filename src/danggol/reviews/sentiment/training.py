@@ -232,12 +232,13 @@ def _fitted(
     if not distil:
         run = shop.path / "cache" / "sentiment-training"
         return SentimentModel(settings).fit(texts, labels, weights, checkpoint=run)
-    from danggol.reviews.sentiment.distillation import distil as taught
+    from danggol.reviews.sentiment import distillation
 
     every = np.concatenate([labels, np.full(others.height, np.nan)])
     often = None if weights is None else np.concatenate([weights, np.ones(others.height)])
     teacher = settings.model_copy(update={"kind": "ensemble"})
-    return taught([*texts, *others["text"].to_list()], every, teacher, settings, often)
+    student = distillation.student_of(settings)
+    return distillation.distil([*texts, *others["text"].to_list()], every, teacher, student, often)
 
 
 def _latest(times: pl.Series) -> str | None:
