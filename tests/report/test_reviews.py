@@ -180,6 +180,23 @@ def test_labels_of_reviews_that_are_gone_are_not_counted_and_new_reviews_are_tol
     assert "Of 0 reviews" not in page and 'id="review-languages"' not in page
 
 
+@pytest.mark.parametrize(
+    ("rating", "english", "korean"),
+    [
+        (1.0, "1 star, but the text is", "별점 1점, 글은"),
+        (1.5, "1.5 stars, but the text is", "별점 1.5점, 글은"),
+        (17 / 9, "1.9 stars, but the text is", "별점 1.9점, 글은"),
+        (1.96, "2 stars, but the text is", "별점 2점, 글은"),
+    ],
+)
+def test_stars_are_shown_as_they_were_given(read: Shop, rating: float, english: str, korean: str) -> None:
+    told = read.read("reviews")
+    read.write("reviews", told.with_columns(rating=pl.when(pl.col("review_id") == "r03").then(rating)))
+    page = build_report(read).read_text("utf8")
+    assert english in page
+    assert korean in page
+
+
 def test_the_page_escapes_what_reviewers_wrote(read: Shop) -> None:
     page = build_report(read).read_text("utf8")
     assert 'id="reviews"' in page

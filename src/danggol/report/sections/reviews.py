@@ -82,7 +82,7 @@ class Displeasing:
 
 @dataclass(frozen=True)
 class Contradiction:
-    """A review whose text says another thing than its stars."""
+    """A review whose text says another thing than its ``stars``: whole, or with one decimal."""
 
     text: str
     language: str
@@ -133,7 +133,7 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
         causes=_causes(shop),
         displeasing=_displeasing(shop, pictures, share["displeased"]),
         contradictions=[
-            Contradiction(_short(row["title"], row["text"]), row["language"] or "", row["rating"], row["label"])
+            Contradiction(_short(row["title"], row["text"]), row["language"] or "", _stars(row["rating"]), row["label"])
             for row in rows(shop, "review_contradictions", most=_SHOWN)
         ],
     )
@@ -198,6 +198,12 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
     middle = (hits + z * z / 2) / (of + z * z)
     half = z / (of + z * z) * sqrt(hits * (of - hits) / of + z * z / 4)
     return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _stars(rating: float) -> float:
+    """The rating as it is written: 2 for 2.0, 1.5 for 1.5."""
+    shown = round(rating, 1)
+    return int(shown) if shown.is_integer() else shown
 
 
 def _short(title: str | None, text: str | None) -> str:
