@@ -35,6 +35,56 @@ def test_names_aspects_and_how_they_are_spoken_of(seeds, text, aspects):
     assert {name: np.sign(value) for name, value in said(seeds, text).items()} == aspects
 
 
+@pytest.mark.parametrize(
+    ("text", "aspects"),
+    [
+        ("상품이 별로예요", {}),
+        ("거품이 잘 나요. 반품이 귀찮아요", {"service": 0}),
+        ("품이 너무 커서 별로예요", {"size_fit": -1}),
+        ("주문하자마자 바로 왔어요 최고", {}),
+        ("개봉 하자마자 먹었어요", {}),
+        ("하자가 있어요. 상품하자 아닌가요", {"damaged": -1}),
+        ("조금이라도 추천이요", {}),
+        ("무료배송에 빠른배송 좋아요", {"delivery_time": 1}),
+        ("블랙박스 좋아요", {}),
+        ("선물박스 예뻐요", {"packaging": 1}),
+        ("Los rotuladores pintan rotundamente bien", {}),
+        ("Vino roto y la caja tambien", {"damaged": -1, "packaging": -1}),
+        ("The crackers were great", {}),
+        ("A screen with cracks", {"damaged": -1}),
+        ("これは大丈夫です", {}),
+    ],
+)
+def test_a_seed_inside_another_word_is_not_meant(seeds, text, aspects):
+    assert {name: np.sign(value) for name, value in said(seeds, text).items()} == aspects
+
+
+@pytest.mark.parametrize(
+    ("text", "polarity"),
+    [
+        ("포장이 불편해요", -1),
+        ("상담이 불친절했어요", -1),
+        ("가격이 아쉬워요", -1),
+        ("크기가 종류별로 있어요", 0),
+        ("배송이 겁나빠르네요", 1),
+        ("Die Lieferung ist schon da", 0),
+        ("Die Lieferung war problemlos", 1),
+        ("收到快递了", 0),
+    ],
+)
+def test_a_feeling_inside_another_word_is_not_meant(seeds, text, polarity):
+    assert [np.sign(one) for one in said(seeds, text).values()] == [polarity]
+
+
+def test_words_may_be_marked_as_not_meant(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('[aspects.a]\nko = ["*박스", "-*블랙박스"]\nen = ["*pack*", "-backpack*"]\n', "utf8")
+    found = SeedAspects(path).label(
+        ["빨간박스", "블랙박스", "블랙박스의 박스", "unpacking it is fun", "a backpack to buy"]
+    )
+    assert found["row"].to_list() == [0, 2, 3]
+
+
 def test_the_span_is_the_clause_that_shows_it(seeds):
     rows = seeds.label([None, "", "배송은 빠른데 포장이 엉망이에요!!"]).rows(named=True)
     assert [(row["row"], row["span"]) for row in rows] == [(2, "배송은 빠른데"), (2, "포장이 엉망이에요")]

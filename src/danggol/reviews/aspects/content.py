@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from danggol.errors import UsageError
-from danggol.reviews.aspects.words import AspectWords, pattern_of
+from danggol.reviews.aspects.words import AspectWords, WordFinder
 from danggol.reviews.language import WORDS
 from danggol.reviews.sentiment.morphemes import kiwi
 from danggol.reviews.spelling import plain
@@ -35,7 +35,9 @@ def content_words(texts: Sequence[str], words: AspectWords, stem: int, morphemes
     found = []
     for text in texts:
         flat = plain(text)
-        bare = feeling.sub(" ", flat) if feeling is not None else flat
+        bare = flat
+        for finder in feeling:
+            bare = finder.without(bare)
         korean = _nouns(text, analyser) if analyser is not None and _KOREAN.search(flat) else _starts(flat, feeling)
         pairs = [run[at : at + 2] for run in _HAN.findall(bare) for at in range(len(run) - 1)]
         rest = _HIRAGANA.sub(" ", _HAN.sub(" ", _KOREAN.sub(" ", bare)))
@@ -44,21 +46,21 @@ def content_words(texts: Sequence[str], words: AspectWords, stem: int, morphemes
     return found
 
 
-def _starts(flat: str, feeling: re.Pattern[str] | None) -> list[str]:
+def _starts(flat: str, feeling: Sequence[WordFinder]) -> list[str]:
     """The first syllables of Korean words that hold no feeling."""
     words = [word for word in _KOREAN.findall(flat) if len(word) >= _SYLLABLES]
-    return [word[:_SYLLABLES] for word in words if feeling is None or not feeling.search(word)]
+    return [word[:_SYLLABLES] for word in words if not any(finder.hits(word) for finder in feeling)]
 
 
 def _nouns(text: str, analyser: Any) -> list[str]:
     return [one.form for one in analyser.tokenize(text) if one.tag in _NOUNS]
 
 
-def _feelings(words: AspectWords) -> re.Pattern[str] | None:
-    parts = [
-        pattern_of(one, code) for code, held in words.feelings.items() for one in (held.pleased, held.displeased) if one
+def _feelings(words: AspectWords) -> list[WordFinder]:
+    found = [
+        WordFinder.of(one, code) for code, held in words.feelings.items() for one in (held.pleased, held.displeased)
     ]
-    return re.compile("|".join(parts)) if parts else None
+    return [finder for finder in found if finder is not None]
 
 
 def _analyser() -> Any:

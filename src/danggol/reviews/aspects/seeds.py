@@ -22,7 +22,7 @@ import polars as pl
 from danggol.errors import UsageError
 from danggol.reviews.aspects.clauses import Clause, clauses_of
 from danggol.reviews.aspects.polarity import Scorer
-from danggol.reviews.aspects.words import JOINED, AspectWords, Feelings, pattern_of
+from danggol.reviews.aspects.words import JOINED, AspectWords, Feelings, WordFinder, meant
 from danggol.reviews.language import language
 from danggol.reviews.spelling import plain
 
@@ -84,7 +84,7 @@ class SeedAspects:
             readers = [self._readers[code] for code in self._codes(text or "", None)]
             for clause in clauses_of(text or ""):
                 flat = plain(clause.text)
-                if not any(reader.seeds and reader.seeds.search(flat) for reader in readers):
+                if not any(reader.aspects(flat) for reader in readers):
                     rows.append((nth, clause.text))
         return pl.DataFrame(rows, schema={"row": pl.Int64, "clause": pl.String}, orient="row")
 
@@ -155,56 +155,62 @@ class _Named:
 
 @dataclass(frozen=True)
 class _Reader:
-    """The words of one language as regular expressions over plain text."""
+    """Finds the words of one language in plain text."""
 
     language: str
-    seeds: re.Pattern[str] | None
-    each: Mapping[str, re.Pattern[str]]
+    seeds: WordFinder | None
+    """of all aspects, those too that an aspect does not mean"""
+    each: Mapping[str, WordFinder]
     """by aspect"""
-    pleased: re.Pattern[str] | None
-    displeased: re.Pattern[str] | None
+    pleased: WordFinder | None
+    displeased: WordFinder | None
     before: frozenset[str]
-    after: re.Pattern[str] | None
+    after: WordFinder | None
 
     @classmethod
     def of(cls, words: AspectWords, code: str) -> _Reader:
-        each = {
-            aspect: re.compile(pattern_of(held[code], code)) for aspect, held in words.seeds.items() if held.get(code)
-        }
+        found = {aspect: WordFinder.of(held.get(code, ()), code) for aspect, held in words.seeds.items()}
         felt = words.feelings.get(code, Feelings())
-        whole = [word for held in words.seeds.values() for word in held.get(code, ())]
-        pleased, displeased, after = (
-            re.compile(pattern_of(one, code)) if one else None for one in (felt.pleased, felt.displeased, felt.after)
+        whole = [word for held in words.seeds.values() for word in meant(held.get(code, ()))]
+        return cls(
+            code,
+            WordFinder.of(whole, code),
+            {aspect: finder for aspect, finder in found.items() if finder is not None},
+            WordFinder.of(felt.pleased, code),
+            WordFinder.of(felt.displeased, code),
+            frozenset(plain(word) for word in felt.before),
+            WordFinder.of(felt.after, code, within=True),
         )
-        before = frozenset(plain(word) for word in felt.before)
-        seeds = re.compile(pattern_of(whole, code)) if whole else None
-        return cls(code, seeds, each, pleased, displeased, before, after)
 
     def aspects(self, flat: str) -> list[tuple[str, bool]]:
         """The aspects that a plain clause names, each with whether all of its seeds are negated."""
-        if self.seeds is None or not self.seeds.search(flat):
+        if self.seeds is None or not self.seeds.hits(flat):
             return []
         found = []
-        for aspect, pattern in self.each.items():
-            hits = list(pattern.finditer(flat))
+        for aspect, finder in self.each.items():
+            hits = finder.hits(flat)
             if hits:
                 found.append((aspect, all(self._turned(flat, hit) for hit in hits)))
         return found
 
     def feelings(self, flat: str) -> tuple[int, int]:
-        """Words of feeling for and against."""
-        up = down = 0
-        for pattern, pleased in ((self.pleased, True), (self.displeased, False)):
-            for hit in pattern.finditer(flat) if pattern is not None else ():
-                if pleased != self._turned(flat, hit):
-                    up += 1
-                else:
-                    down += 1
+        """Words of feeling for and against; of words that overlap the first counts, 불편 and not the 편하 of 불편하."""
+        sides = ((self.pleased, True), (self.displeased, False))
+        hits = [(hit, pleased) for finder, pleased in sides if finder is not None for hit in finder.hits(flat)]
+        up = down = end = 0
+        for hit, pleased in sorted(hits, key=lambda one: (one[0].start(), -one[0].end())):
+            if hit.start() < end:
+                continue
+            end = hit.end()
+            if pleased != self._turned(flat, hit):
+                up += 1
+            else:
+                down += 1
         return up, down
 
     def _turned(self, flat: str, hit: re.Match[str]) -> bool:
         """Whether a negation stands close ahead, or right behind."""
-        if self.after is not None and self.after.search(flat[hit.end() : hit.end() + _AFTER]):
+        if self.after is not None and self.after.hits(flat[hit.end() : hit.end() + _AFTER]):
             return True
         if self.language in ("zh", "ja"):
             return any(flat[: hit.start()].endswith(word) for word in self.before)

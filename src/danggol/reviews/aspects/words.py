@@ -17,8 +17,9 @@ from danggol.reviews.spelling import plain
 
 DEFAULT = Path(__file__).parent / "aspects.toml"
 JOINED = ("ko", "ja", "zh")
-"""Languages in which a seed may stand within a word."""
+"""Languages in which a word may go on behind a seed: with endings, or since words are not parted."""
 _CODE = re.compile(r"[a-z]{2}")
+_SYLLABLE = "[\uac00-\ud7a3]"
 _FEELINGS = ("pleased", "displeased", "before", "after", "idle")
 
 
@@ -79,13 +80,57 @@ class AspectWords:
         return sorted({code for held in self.seeds.values() for code in held})
 
 
-def pattern_of(words: Sequence[str], language: str) -> str:
-    """A regular expression for plain text (see :func:`plain`) that finds any of the words, longest first."""
+class WordFinder:
+    """Finds the words of a list in plain text (see :func:`plain`), longest first, but not in those with a minus."""
+
+    def __init__(self, words: Sequence[str], language: str, within: bool = False) -> None:
+        """``within``: any word may stand within another one, with a star ahead or without."""
+        other = [word.strip()[1:] for word in words if _is_other(word)]
+        self._meant = re.compile(_pattern(meant(words), language, within))
+        self._other = re.compile(_pattern(other, language, within)) if other else None
+
+    @classmethod
+    def of(cls, words: Sequence[str], language: str, within: bool = False) -> Self | None:
+        """None where the list means no word."""
+        return cls(words, language, within) if meant(words) else None
+
+    def hits(self, flat: str) -> list[re.Match[str]]:
+        """Where the words stand, in order; no two overlap."""
+        found = list(self._meant.finditer(flat))
+        if not found or self._other is None:
+            return found
+        other = [hit.span() for hit in self._other.finditer(flat)]
+        return [hit for hit in found if not any(start <= hit.start() < end for start, end in other)]
+
+    def without(self, flat: str) -> str:
+        """The text with a blank for each word."""
+        edges = [0, *(edge for hit in self.hits(flat) for edge in hit.span()), len(flat)]
+        return " ".join(flat[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
+
+
+def meant(words: Sequence[str]) -> list[str]:
+    """The words without a minus ahead."""
+    return [word for word in words if not _is_other(word)]
+
+
+def _is_other(word: str) -> bool:
+    return word.strip().startswith("-")
+
+
+def _pattern(words: Sequence[str], language: str, within: bool) -> str:
+    """A regular expression that finds any of the words, longest first."""
     parts = []
     for word in sorted(words, key=lambda one: (-len(one), one)):
-        bare = plain(word).strip()
+        spelt = plain(word).strip()
+        bare, open_ahead = spelt.lstrip("*"), within or spelt.startswith("*")
         inner = r"\w*".join(re.escape(piece).replace(r"\ ", r"\s+") for piece in bare.split("*"))
-        parts.append(inner if language in JOINED or not bare[0].isalnum() else rf"\b{inner}\b")
+        if language == "ko" and not open_ahead and bare[0].isalnum():
+            # behind the first letter: patterns that begin with letters are found fast
+            same = _SYLLABLE if re.match(_SYLLABLE, bare) else rf"[^\W{_SYLLABLE[1:-1]}]"
+            inner = f"{bare[0]}(?<!{same}{bare[0]}){inner[1:]}"
+        elif language not in JOINED and bare[0].isalnum():
+            inner = (r"\b\w*" if open_ahead else r"\b") + inner + r"\b"
+        parts.append(inner)
     return "|".join(parts)
 
 
