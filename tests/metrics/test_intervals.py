@@ -21,6 +21,7 @@ from danggol.metrics import (
     mean_of_weights,
     nadeau_bengio,
     paired_bootstrap,
+    wilson,
 )
 from danggol.metrics.intervals import bootstrap_figures
 
@@ -242,6 +243,21 @@ def test_nadeau_bengio_is_wider_than_the_naive_t_interval(folds, train, test):
 def test_folds_without_spread():
     assert nadeau_bengio([0.5, 0.5], 90, 10) == Interval(0.5, 0.5, 0.5, 0.0)
     assert nadeau_bengio([0.0, 0.0], 90, 10).p == 1.0
+
+
+@pytest.mark.parametrize(("hits", "of"), [(0, 10), (10, 10), (3, 10), (0, 1), (1, 1), (290, 1000)])
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_the_interval_of_a_share_is_wilsons(hits, of, level):
+    known = stats.binomtest(hits, of).proportion_ci(level, method="wilson")
+    found = wilson(hits, of, level)
+    assert (found.low, found.high) == pytest.approx((known.low, known.high))
+    assert 0 <= found.low <= found.value == hits / of <= found.high <= 1
+
+
+def test_a_share_of_nothing_is_not_known_and_one_of_too_few_is_refused():
+    assert isnan(wilson(0, 0).value) and (wilson(0, 0).low, wilson(0, 0).high) == (0, 1)
+    with pytest.raises(UsageError, match="0 to 2 rows, got 3"):
+        wilson(3, 2)
 
 
 def test_several_figures_share_their_draws_and_are_those_of_each_alone():

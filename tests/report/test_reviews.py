@@ -208,9 +208,3 @@ def test_a_shop_whose_reviews_were_not_read_has_no_section(tmp_path: Path) -> No
     shop = Shop.create(tmp_path / "shop")
     assert reviews.gather(shop, Pictures(shop)) is None
     assert 'id="reviews"' not in build_report(shop).read_text("utf8")
-
-
-@pytest.mark.parametrize(("hits", "of"), [(0, 10), (10, 10), (3, 10), (0, 1)])
-def test_the_interval_of_a_share_holds_it(hits: int, of: int) -> None:
-    low, high = reviews.wilson(hits, of)
-    assert 0 <= low <= hits / of <= high <= 1

@@ -6,7 +6,20 @@ import re
 from datetime import date
 from importlib.resources import files
 
-from danggol.report.words import Both, catalogue, country, day, digits, figure, money, percent, say, signed, slots
+from danggol.report.words import (
+    Both,
+    catalogue,
+    country,
+    day,
+    digits,
+    figure,
+    money,
+    percent,
+    say,
+    shortened,
+    signed,
+    slots,
+)
 from danggol.shop.codes import COUNTRIES
 
 
@@ -24,6 +37,12 @@ def test_every_key_that_a_template_names_is_there() -> None:
             named |= set(re.findall(r'say\("([\w.]+)"[,)]', path.read_text("utf8")))
     assert named
     assert named <= set(catalogue())
+
+
+def test_what_people_wrote_is_shortened_on_one_line() -> None:
+    assert shortened("a\x07 b\n\n c", 10) == "a b c"
+    assert shortened("가나다 라마바", 5) == "가나다…"
+    assert shortened("가나다라마", 5) == "가나다라마"
 
 
 def test_every_country_has_names() -> None:

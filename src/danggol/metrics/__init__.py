@@ -36,6 +36,7 @@ from danggol.metrics.intervals import (
     mean_of_weights,
     nadeau_bengio,
     paired_bootstrap,
+    wilson,
 )
 from danggol.metrics.matching import pair_f1, row_f1
 from danggol.metrics.ranking import (
@@ -90,4 +91,5 @@ __all__ = [
     "row_f1",
     "shapley",
     "subsets",
+    "wilson",
 ]

@@ -1,4 +1,5 @@
-"""Intervals and tests: percentile bootstrap over customers (and training seeds), and the corrected resampled t-test.
+"""Intervals and tests: percentile bootstrap over customers (and training seeds), the corrected resampled t-test, and
+the interval of a share.
 
 Customers, not rows, are drawn again, because the rows of one customer are not independent. A draw of n customers with
 replacement is the same as giving each customer a multinomial count; every statistic here is computed from those counts,
@@ -7,7 +8,8 @@ so no row is copied.
 Sources: Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13 (percentile interval); Field & Welsh,
 "Bootstrapping clustered data", JRSS B 69(3), 2007 (whole clusters are drawn); Owen, "The pigeonhole bootstrap", Ann.
 Appl. Stat. 1(2), 2007 (two crossed factors, here customers and seeds); Nadeau & Bengio, "Inference for the
-generalization error", Machine Learning 52, 2003.
+generalization error", Machine Learning 52, 2003; Wilson, "Probable inference, the law of succession, and statistical
+inference", JASA 22, 1927.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from danggol.errors import DataError, UsageError
 
@@ -156,6 +158,24 @@ def nadeau_bengio(differences: ArrayLike, n_train: int, n_test: int, level: floa
     reach = error * float(stdtrit(freedom, (1 + level) / 2))
     p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error > 0 else float(mean == 0)
     return Interval(mean, mean - reach, mean + reach, p)
+
+
+def wilson(hits: int, of: int, level: float = 0.95) -> Interval:
+    """Interval of a share, ``hits`` of ``of`` rows that do not depend on each other (Wilson 1927).
+
+    It stays between 0 and 1 and holds the share. Of no rows: Interval(nan, 0, 1). UsageError where ``hits`` are none of
+    ``of``.
+    """
+    _check(1, level)
+    if not 0 <= hits <= of:
+        raise UsageError(f"a share is of 0 to {of} rows, got {hits}")
+    if of == 0:
+        return Interval(np.nan, 0.0, 1.0)
+    z = float(ndtri((1 + level) / 2))
+    middle = (hits + z * z / 2) / (of + z * z)
+    half = z / (of + z * z) * float(np.sqrt(hits * (of - hits) / of + z * z / 4))
+    share = hits / of
+    return Interval(share, max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half)))
 
 
 def _counts(rng: np.random.Generator, units: int, draws: int, width: int) -> Iterator[NDArray[np.float64]]:

@@ -18,6 +18,8 @@ Language = Literal["en", "ko"]
 LANGUAGES: tuple[Language, ...] = ("en", "ko")
 
 _SLOT = re.compile(r"\{(\w+)(?::([^|}]*)\|([^}]*))?\}")
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+"""Control characters, which HTML does not allow."""
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -100,6 +102,12 @@ def _fill(text: str, language: Language, values: Mapping[str, Any]) -> str:
         return f"{shown} {match[2] if given == 1 else match[3]}"
 
     return _SLOT.sub(value, text)
+
+
+def shortened(text: str, longest: int) -> str:
+    """A text that people wrote, on one line of at most ``longest`` characters and without control characters."""
+    whole = " ".join(_UNSEEN.sub(" ", text).split())
+    return whole if len(whole) <= longest else whole[: longest - 1].rstrip() + "…"
 
 
 @cache

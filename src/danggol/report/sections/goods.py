@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,15 +9,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from danggol.report.queries import rows
+from danggol.report.words import shortened
 
 if TYPE_CHECKING:
     from danggol.report.pictures import Pictures
     from danggol.shop import Shop
 
 LONGEST_TITLE = 140
-
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
-"""Control characters, which HTML does not allow."""
 
 
 @dataclass(frozen=True)
@@ -42,10 +39,9 @@ def goods(shop: Shop, pictures: Pictures, ids: Iterable[str | None]) -> dict[str
     asked = pl.DataFrame({"product_id": wanted}, schema={"product_id": pl.String})
     found = {}
     for row in rows(shop, "goods", asked):
-        title = " ".join(_UNSEEN.sub(" ", row["title"] or "").split()) or row["product_id"]
         found[row["product_id"]] = Good(
             row["product_id"],
-            title if len(title) <= LONGEST_TITLE else title[: LONGEST_TITLE - 1].rstrip() + "…",
+            shortened(row["title"] or "", LONGEST_TITLE) or shortened(row["product_id"], LONGEST_TITLE),
             row["language"] or "",
             row["category"] or "",
             pictures.uri(row["image"]),

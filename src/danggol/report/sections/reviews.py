@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from math import sqrt
 from typing import TYPE_CHECKING
 
+from danggol.metrics import wilson
 from danggol.report.queries import rows
 from danggol.report.sections.goods import Good, goods
+from danggol.report.words import shortened
 
 if TYPE_CHECKING:
     from danggol.report.pictures import Pictures
@@ -23,7 +23,6 @@ _SURE = 0.5
 """Probability from which a cause is counted: it is likelier right than wrong."""
 _LATELY = 28
 """Days up to the latest review."""
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,12 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
         causes=_causes(shop),
         displeasing=_displeasing(shop, pictures, share["displeased"]),
         contradictions=[
-            Contradiction(_short(row["title"], row["text"]), row["language"] or "", _stars(row["rating"]), row["label"])
+            Contradiction(
+                shortened(" ".join(filter(None, (row["title"], row["text"]))), _LONGEST),
+                row["language"] or "",
+                _stars(row["rating"]),
+                row["label"],
+            )
             for row in rows(shop, "review_contradictions", most=_SHOWN)
         ],
     )
@@ -179,33 +183,18 @@ def _causes(shop: Shop) -> Causes | None:
 
 def _displeasing(shop: Shop, pictures: Pictures, usual: float) -> list[Displeasing]:
     """The products whose share of displeased reviews is surely above the shop's: by the lower end of its interval."""
-    found = []
-    for row in rows(shop, "review_products", least=_LEAST):
-        low, high = wilson(row["displeased"], row["reviews"])
-        found.append((low, high, row))
-    found.sort(key=lambda one: (-one[0], one[2]["product_id"]))
-    chosen = [one for one in found if one[0] > usual][:_SHOWN]
-    known = goods(shop, pictures, [row["product_id"] for _, _, row in chosen])
+    told = rows(shop, "review_products", least=_LEAST)
+    found = [(wilson(row["displeased"], row["reviews"]), row) for row in told]
+    found.sort(key=lambda one: (-one[0].low, one[1]["product_id"]))
+    chosen = [one for one in found if one[0].low > usual][:_SHOWN]
+    known = goods(shop, pictures, [row["product_id"] for _, row in chosen])
     return [
-        Displeasing(known[row["product_id"]], row["reviews"], row["displeased"] / row["reviews"], low, high)
-        for low, high, row in chosen
+        Displeasing(known[row["product_id"]], row["reviews"], share.value, share.low, share.high)
+        for share, row in chosen
     ]
-
-
-def wilson(hits: int, of: int) -> tuple[float, float]:
-    """The 95% interval of a share (Wilson, "Probable inference", 1927)."""
-    z = 1.96
-    middle = (hits + z * z / 2) / (of + z * z)
-    half = z / (of + z * z) * sqrt(hits * (of - hits) / of + z * z / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _stars(rating: float) -> float:
     """The rating as it is written: 2 for 2.0, 1.5 for 1.5."""
     shown = round(rating, 1)
     return int(shown) if shown.is_integer() else shown
-
-
-def _short(title: str | None, text: str | None) -> str:
-    whole = " ".join(_UNSEEN.sub(" ", " ".join(part for part in (title, text) if part)).split())
-    return whole if len(whole) <= _LONGEST else whole[: _LONGEST - 1].rstrip() + "…"
