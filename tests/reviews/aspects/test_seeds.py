@@ -1,4 +1,7 @@
+import time
+
 import numpy as np
+import polars as pl
 import pytest
 
 from danggol.errors import DataError, UsageError
@@ -105,6 +108,17 @@ def test_a_clause_without_feeling_takes_that_of_the_review(seeds):
 def test_odd_texts_get_an_answer(seeds):
     odd = ["a", "😀😀", "가격 " * 50_000, "<b>price is good</b>\x00 가격이 좋아요", "\n", "!!!"]
     assert set(seeds.label(odd)["row"]) == {2, 3}
+
+
+@pytest.mark.parametrize("part", ["배송 좋아요 ", "the price is good ", "质量好", "배송이좋아요"])
+def test_a_long_review_is_read_in_no_time(seeds, part):
+    text = (part * 20_000)[:100_000] + ". 포장이 엉망이에요, the box was bad, 包装差"
+    began = time.process_time()
+    found = seeds.label([text])
+    seeds.unexplained([text])
+    assert time.process_time() - began < 1
+    assert found["span"].str.len_chars().max() <= 200
+    assert found.filter(pl.col("aspect") == "packaging")["polarity"].to_list() == [-1]
 
 
 def test_clauses_without_seeds_are_unexplained(seeds):

@@ -7,6 +7,7 @@ all languages: what is cut too little is read together, what is cut too much los
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -25,6 +26,10 @@ _CUT = re.compile(
     re.IGNORECASE,
 )
 
+READ = 2000
+"""Characters of a review that are read: of a longer one the first and the last half, as for its sentiment."""
+_LONGEST = 200
+"""Characters of a clause, at most; where no mark cuts it, it is cut at a blank."""
 _MARKS = ".…。！？!?,，、;；:：()[]~ \t\r\n"
 
 
@@ -37,7 +42,10 @@ class Clause(NamedTuple):
 
 
 def clauses_of(text: str) -> list[Clause]:
-    """The clauses of a text that hold a letter or digit, in order; together they leave out only marks and blanks."""
+    """The clauses of a text that hold a letter or digit, in order; together they leave out only marks and blanks.
+
+    None is longer than 200 characters.
+    """
     edges = [0]
     for match in _CUT.finditer(text):
         if _between_digits(text, match.start(), match.end()):
@@ -45,11 +53,28 @@ def clauses_of(text: str) -> list[Clause]:
         edges.append(match.end() if match.group("behind") else match.start())
     edges.append(len(text))
     found = []
-    for start, end in pairwise(edges):
+    for start, end in pairwise(_with_blanks(text, edges)):
         part = text[start:end].rstrip(_MARKS)
         inner = part.lstrip(_MARKS)
         if any(letter.isalnum() for letter in inner):
             found.append(Clause(inner, start + len(part) - len(inner), start + len(part)))
+    return found
+
+
+def shortened(text: str) -> str:
+    """The part of a review that is read."""
+    return text if len(text) <= READ else f"{text[: READ // 2]}\n{text[-READ // 2 :]}"
+
+
+def _with_blanks(text: str, edges: Sequence[int]) -> list[int]:
+    """The edges, and more of them where two are too far from each other."""
+    found = [0]
+    for edge in edges[1:]:
+        while edge - found[-1] > _LONGEST:
+            far = found[-1] + _LONGEST
+            blank = text.rfind(" ", found[-1] + 1, far + 1)
+            found.append(far if blank < 0 else blank)
+        found.append(edge)
     return found
 
 
