@@ -21,6 +21,11 @@ from danggol.reviews.text import clean, cleaned, readable
         ("좋\x00아\u200b요\r\n\t끝", "좋아요 끝"),
         ("예뻐요👍🏽👍", "예뻐요 👍 👍"),
         ("ÁÁ¾Æ¿ä ¹è¼Ûµµ ºü¸£°í", "좋아요 배송도 빠르고"),
+        (
+            "NÃO RECOMENDO! NÃO CHEGOU, NÃO RESPONDEM, NÃO COMPREM",
+            "não recomendo! não chegou, não respondem, não comprem",
+        ),
+        ("MÁS RÁPIDO Y MÁS FÁCIL, QUÉ BIEN", "más rápido y más fácil, qué bien"),
         ("très déçu, ça été à refaire", "très déçu, ça été à refaire"),
         ("좋아요".encode("cp949"), "좋아요"),
         ("좋아요".encode(), "좋아요"),

@@ -42,6 +42,7 @@ _PIECES = {
 """Letters of Korean that stand alone but are stored as pieces of a syllable."""
 _PIECE = re.compile("[\u1100-\u11ff]")
 _MISREAD = re.compile("[\xa1-\xfe]")
+_MISREAD_RUN = re.compile("[\xa1-\xfe]{2,}")
 _SYLLABLES = re.compile("[\uac00-\ud7a3]")
 _ANYTHING = re.compile(rf"\w|{_EMOJI}|[!?~♡♥]")
 
@@ -96,9 +97,13 @@ def decoded(content: bytes) -> str:
 
 
 def _mended(text: str) -> str:
-    """CP949 that was read as Latin-1 (ÁÁ¾Æ¿ä is 좋아요), where nearly all of it becomes Korean syllables."""
+    """CP949 that was read as Latin-1 (ÁÁ¾Æ¿ä is 좋아요), where nearly all of it becomes Korean syllables.
+
+    Most of its letters stand beside each other, as those of Portuguese capitals (NÃO) do not.
+    """
     high = len(_MISREAD.findall(text))
-    if high < 4 or not text.isprintable():
+    together = sum(map(len, _MISREAD_RUN.findall(text)))
+    if high < 4 or together < 0.8 * high or not text.isprintable():
         return text
     try:
         found = text.encode("latin-1").decode("cp949")
