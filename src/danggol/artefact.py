@@ -29,6 +29,7 @@ def publish(target: Path, files: Mapping[str, str | bytes]) -> None:
     Where a model is there already it is moved aside first; killed between the two moves, :func:`locate` still finds it.
     Two saves at once follow one another.
     """
+    target = target.absolute()
     target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(_lock(target)):
         _publish(target, files)
@@ -41,9 +42,16 @@ def _lock(target: Path) -> Path:
 
 
 def check_target(target: Path) -> None:
-    """UsageError where something else than a model lies there, so that a model cannot take its place."""
+    """UsageError where a model cannot be put: something else lies there, or the place cannot be written to."""
     if target.exists() and not (target / CONFIG).exists() and any(target.iterdir() if target.is_dir() else [target]):
         raise UsageError(f"{target} holds something else than a model; choose another folder for the model")
+    parent = target.absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write to {parent} ({error.strerror}); choose another folder for the model") from error
 
 
 def _publish(target: Path, files: Mapping[str, str | bytes]) -> None:
@@ -111,7 +119,7 @@ def read_config(folder: Path, capability: str, model: str, advice: str = "give t
         raise DataError(f"{folder} holds a model of another kind ({held}, not {model}); give the folder of one")
     if not isinstance(config.get("format"), int) or config["format"] > FORMAT:
         raise DataError(
-            f"the model in {folder} has format {config.get('format')}, newer than this danggol's {FORMAT}; "
+            f"the model in {folder} has format {config.get('format')!r}, newer than this danggol's {FORMAT}; "
             "install a newer danggol or train the model again"
         )
     return config
@@ -161,4 +169,5 @@ def read_tables(folder: Path, *names: str) -> list[pl.DataFrame | None]:
 
 
 def _beside(target: Path, word: str) -> Path:
-    return target.with_name(f".{target.name}.{word}")
+    whole = target.absolute()
+    return whole.with_name(f".{whole.name}.{word}")

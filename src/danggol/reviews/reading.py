@@ -12,7 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,9 +107,10 @@ def learnt_until(folder: Path) -> datetime | None:
     told = artefact.read_json(folder, "metrics.json")
     as_of = told.get("as_of") if isinstance(told, dict) else None
     try:
-        return None if as_of is None else datetime.fromisoformat(as_of)
+        found = None if as_of is None else datetime.fromisoformat(as_of)
     except (TypeError, ValueError) as error:
         raise DataError(f"the model's {folder / 'metrics.json'} tells no time as as_of; train it again") from error
+    return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _holds(file: Path, batch: pl.DataFrame) -> bool:

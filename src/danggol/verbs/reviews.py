@@ -22,8 +22,9 @@ def reviews_train(
     seed: int,
 ) -> Outcome:
     """Train a sentiment model on the shop's reviews and save it."""
+    from danggol.reviews.sentiment.measuring import shown
     from danggol.reviews.sentiment.settings import SentimentSettings
-    from danggol.reviews.sentiment.training import shown, train
+    from danggol.reviews.sentiment.training import train
 
     given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
     chosen = SentimentSettings.of({"seed": seed} | given)
@@ -183,9 +184,9 @@ def reviews_study(
     path: Path, *, to: Path | None, seeds: int, workers: int | None, settings: Path | None, pairs: Sequence[str]
 ) -> Outcome:
     """Test whether units and layers matter."""
+    from danggol.reviews.sentiment.measuring import shown
     from danggol.reviews.sentiment.settings import SentimentSettings
     from danggol.reviews.sentiment.study import USUAL, study
-    from danggol.reviews.sentiment.training import shown
 
     given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
     chosen = SentimentSettings.of({**USUAL, **given})

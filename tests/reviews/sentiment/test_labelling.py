@@ -121,6 +121,29 @@ def test_the_card_holds_what_was_measured(shop: Shop) -> None:
     assert (folder / "metrics.json").exists()
 
 
+def test_a_file_of_the_working_folder_is_not_run(shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    (tmp_path / "work" / "random.py").write_text("raise SystemExit('run by mistake')")
+    monkeypatch.chdir(tmp_path / "work")
+    told = train(shop, tmp_path / "model", SentimentSettings(bits=12))
+    assert told["per_second"] > 0
+
+
+def test_a_model_takes_the_place_of_the_working_folder(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    train(shop, Path(), settings=SentimentSettings(bits=12))
+    assert SentimentModel.load(tmp_path / "here").languages == {"ko", "en"}
+
+
+def test_a_place_that_cannot_be_written_to_is_said_before_training(shop: Shop, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("a file")
+    with pytest.raises(UsageError, match="cannot write to"):
+        train(shop, tmp_path / "file" / "model")
+
+
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
     shop = Shop.create(tmp_path / "shop")
     with pytest.raises(DataError, match="reviews"):

@@ -58,6 +58,31 @@ def test_saved_and_loaded_says_the_same(model: SentimentModel, tmp_path: Path) -
     assert loaded.settings == model.settings
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("calibration.json", '"slope": ', '"slope": NaN, "was": '),
+        ("calibration.json", '"shifts": [', '"shifts": [0.0, '),
+        ("config.json", '"edges": 4', '"edges": 0'),
+        ("config.json", '"target": "two"', '"target": "stars"'),
+    ],
+)
+def test_a_model_of_other_settings_or_numbers_is_refused(
+    model: SentimentModel, tmp_path: Path, file: str, old: str, new: str
+) -> None:
+    model.save(tmp_path / "model")
+    path = tmp_path / "model" / file
+    path.write_text(path.read_text("utf8").replace(old, new), "utf8")
+    with pytest.raises(DataError, match="train it again"):
+        SentimentModel.load(tmp_path / "model")
+
+
+def test_a_linear_model_needs_something_to_count() -> None:
+    with pytest.raises(UsageError, match="all 0"):
+        SentimentSettings.of({"characters": 0, "edges": 0, "words": 0})
+    SentimentSettings.of({"kind": "cnn", "characters": 0, "edges": 0, "words": 0})
+
+
 def test_a_damaged_model_is_refused(model: SentimentModel, tmp_path: Path) -> None:
     folder = model.save(tmp_path / "model")
     (folder / "linear.safetensors").write_bytes(b"broken")

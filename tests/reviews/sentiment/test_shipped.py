@@ -8,7 +8,7 @@ import pytest
 
 from danggol.reviews import SentimentModel
 from danggol.reviews.sentiment.labelling import SHIPPED
-from danggol.reviews.sentiment.training import card
+from danggol.reviews.sentiment.measuring import card
 
 
 @pytest.fixture(scope="module")

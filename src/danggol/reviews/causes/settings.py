@@ -23,4 +23,4 @@ class CauseSettings(Settings):
     )
     sharpness: float = Field(default=5.0, gt=0, le=100, description="of the shares that causes get from their scores")
     folds: int = Field(default=5, ge=2, le=20, description="parts that the confidence is learnt on")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="of the parts")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="of the parts")

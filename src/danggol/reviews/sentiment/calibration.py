@@ -61,7 +61,10 @@ class ClassCalibration:
     def from_json(cls, text: str | bytes) -> Self:
         """Read what :meth:`to_json` wrote; KeyError, TypeError or ValueError where it is damaged."""
         held = json.loads(text)
-        return cls(float(held["slope"]), np.array(held["shifts"], np.float64), float(held["floor"]))
+        found = cls(float(held["slope"]), np.array(held["shifts"], np.float64), float(held["floor"]))
+        if not np.isfinite([found.slope, *found.shifts, found.floor]).all():
+            raise ValueError("the calibration is not of finite numbers")
+        return found
 
     def logs(self, scores: Floats) -> Floats:
         """Log probabilities (texts, classes)."""

@@ -105,12 +105,15 @@ class LinearReader:
 
     @classmethod
     def from_bytes(cls, content: bytes, settings: SentimentSettings) -> Self:
-        """Read what :meth:`to_bytes` wrote; KeyError or a SafetensorError where it is damaged."""
+        """Read what :meth:`to_bytes` wrote; KeyError, ValueError or a SafetensorError where it is damaged."""
         held = load(content)
         gaps, rarity, weights, bias = (held[name] for name in ("gaps", "rarity", "weights", "bias"))
         if len(bias) == 2:
             weights = np.column_stack([-weights, weights])
-        return cls(families_of(settings), settings.bits, np.cumsum(gaps, dtype=np.int32), rarity, weights, bias)
+        families, places = families_of(settings), np.cumsum(gaps, dtype=np.int32)
+        if places.max(initial=-1) >= len(families) << settings.bits or weights.shape != (len(places), len(bias)):
+            raise ValueError("its tables are not those of its settings")
+        return cls(families, settings.bits, places, rarity, weights, bias)
 
     def _with(self, weights: NDArray[Any], bias: NDArray[Any]) -> Self:
         return replace(self, weights=weights.astype(np.float16), bias=bias.astype(np.float32))

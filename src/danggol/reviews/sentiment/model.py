@@ -143,6 +143,8 @@ class SentimentModel:
             model._calibration = ClassCalibration.from_json(artefact.read_text(source, "calibration.json"))
             files = {name: artefact.read_bytes(source, name) for name in map(str, config["files"])}
             model._reader = loaded(model.settings.kind, files, model.settings)
+            if len(model._calibration.shifts) != (5 if model.settings.target == "stars" else 2):
+                raise ValueError("its calibration is of another target")
         except (KeyError, TypeError, ValueError, OSError, SafetensorError) as error:
             raise DataError(f"the model in {source} is damaged ({str(error)[:80]}); train it again") from error
         return model

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from danggol.settings import Settings
 
@@ -53,7 +53,14 @@ class SentimentSettings(Settings):
         default=("linear", "cnn", "cnn"), min_length=1, description="kinds in the ensemble; a kind may be in it often"
     )
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    seed: int = Field(default=0, ge=0, lt=2**31, description="seed of everything random")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="seed of everything random")
+
+    @model_validator(mode="after")
+    def _counts(self) -> Self:
+        linear = self.kind == "linear" or (self.kind == "ensemble" and "linear" in self.members)
+        if linear and not (self.characters or self.edges or self.jamo or self.words):
+            raise ValueError("characters, edges, jamo and words are all 0; give one, so that a linear model can read")
+        return self
 
     @field_validator("kind")
     @classmethod

@@ -27,10 +27,11 @@ from danggol.errors import DataError, UsageError
 from danggol.metrics import Interval
 from danggol.metrics.classification import f1
 from danggol.progress import stage
+from danggol.reviews.sentiment.measuring import interval, shown
 from danggol.reviews.sentiment.model import SentimentModel
 from danggol.reviews.sentiment.rows import kept_apart, labels_of_ratings
 from danggol.reviews.sentiment.settings import SentimentSettings
-from danggol.reviews.sentiment.training import interval, rated, shown
+from danggol.reviews.sentiment.training import rated
 from danggol.reviews.text import cleaned
 
 if TYPE_CHECKING:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import resource
-import subprocess
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,13 +15,12 @@ from numpy.typing import NDArray
 
 from danggol import artefact
 from danggol.errors import DataError
-from danggol.metrics import Interval, bootstrap
+from danggol.reviews.sentiment.measuring import card, measure, read_alone
 from danggol.reviews.sentiment.model import SentimentModel
 from danggol.reviews.sentiment.rows import kept_apart, labels_of_ratings
 from danggol.reviews.sentiment.settings import SentimentSettings
 from danggol.reviews.shop_reviews import review_texts
 from danggol.reviews.text import cleaned
-from danggol.version import __version__
 
 if TYPE_CHECKING:
     from danggol.shop import Shop
@@ -33,8 +28,6 @@ if TYPE_CHECKING:
 _KEPT = 0.1
 _TIMED = 5_000
 """Reviews by which the speed is taken."""
-_FEWEST = 50
-"""Reviews of a language or source that are told apart."""
 
 
 def train(
@@ -70,127 +63,15 @@ def train(
     others = _unrated(shop, chosen) if distil else rows.head(0)
     model = _fitted(shop, learnt, others, weights, chosen, distil)
     figures = measure(model, kept)
-    model.save(folder)
-    alone = read_alone(folder, kept["text"].head(_TIMED).to_list())
+    some = kept["text"].sample(min(_TIMED, kept.height), seed=chosen.seed)
+    alone = read_alone(model, some.to_list())
     taught = {"members": list(chosen.members), "unrated": others.height} if distil else None
-    told = {"learnt_from": learnt.height, "taught_by": taught, **figures, **alone, "notes": list(notes)}
+    languages = None if model.languages is None else sorted(model.languages)
+    told = {"learnt_from": learnt.height, "taught_by": taught, "languages": languages, **figures, **alone}
+    told["notes"] = list(notes)
     told["as_of"] = _latest(pl.concat([rows["ts"], others["ts"]]))
     model.save(folder, {"metrics.json": json.dumps(told, indent=1), "card.md": card(chosen, told)})
     return {**told, "model": str(folder), "seconds": round(time.perf_counter() - began, 1)}
-
-
-def measure(model: SentimentModel, rows: pl.DataFrame) -> dict[str, Any]:
-    """How right the model is on reviews that it has not learnt from: in all, by language and by source of 50 or more.
-
-    ``rows``: text, label as the target says, source. Stars count as right where the star that is told is the true one;
-    scores where their sign is, those of 0 left out. ``answered`` is the share that the model is sure of, and
-    ``accuracy_answered`` how many of those are right.
-    """
-    if model.settings.target == "score":
-        rows = rows.filter(pl.col("label") != 0)
-    said = model.predict(rows["text"].to_list())
-    labels = rows["label"].to_numpy()
-    if model.settings.target == "stars":
-        right = (np.rint(said["stars"].to_numpy()) == labels).astype(np.float64)
-    else:
-        middle = 0.5 if model.settings.target == "two" else 0.0
-        right = ((said["score"].to_numpy() > 0) == (labels > middle)).astype(np.float64)
-    sure = ~said["label"].is_in(["unsure", "unreadable"]).to_numpy()
-    return {
-        "reviews": rows.height,
-        "accuracy": interval(bootstrap(right)),
-        "answered": round(float(sure.mean()), 4),
-        "accuracy_answered": round(float(right[sure].mean()), 4) if sure.any() else None,
-        "by_language": _parts(right, said["language"].to_list()),
-        "by_source": _parts(right, rows["source"].to_list()),
-    }
-
-
-def read_alone(folder: Path, texts: Sequence[str]) -> dict[str, Any]:
-    """Size of a saved model, and how fast and in how much memory a process of its own reads texts on one core."""
-    one = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
-    given = json.dumps({"folder": str(folder), "texts": list(texts)})
-    code = "from danggol.reviews.sentiment.training import timed; timed()"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        input=given,
-        env=os.environ | one,
-        capture_output=True,
-        text=True,
-        encoding="utf8",
-        check=True,
-    )
-    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    return {"size_mb": round(size / 1e6, 1), **json.loads(done.stdout)}
-
-
-def timed() -> None:
-    """The process of :func:`read_alone`: reads what stands on its input, and prints the figures."""
-    given = json.loads(sys.stdin.read())
-    model = SentimentModel.load(given["folder"])
-    texts = given["texts"]
-    model.predict(texts[:10])
-    began = time.perf_counter()
-    model.predict(texts)
-    seconds = time.perf_counter() - began
-    sys.stdout.write(json.dumps({"per_second": round(len(texts) / max(seconds, 1e-9)), "peak_mb": round(_peak())}))
-
-
-def _peak() -> float:
-    """The most memory of this process so far, in MB, without what its parent held when it was begun."""
-    status = Path("/proc/self/status")
-    told = status.read_text("ascii").partition("VmHWM:")[2].split() if status.exists() else []
-    return float(told[0]) / 1024 if told else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
-def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
-    """The model's card in Markdown, from what was measured."""
-    parts = [("all", told), *told["by_language"].items(), *told["by_source"].items()]
-    sure = f", of these right: {told['accuracy_answered']:.1%}" if told["accuracy_answered"] is not None else ""
-    lines = [
-        "# Sentiment model",
-        "",
-        f"Tells how pleased a review is. Kind `{settings.kind}`, target `{settings.target}`. "
-        f"Written by danggol {__version__}.",
-        "",
-        "## Data",
-        "",
-        f"- {told['learnt_from']:,} reviews to learn from, {told['reviews']:,} kept apart (a tenth of all texts).",
-        *_teaching(told.get("taught_by")),
-        *(f"- {one}" for one in told["notes"]),
-        "",
-        "## Figures",
-        "",
-        "On the reviews kept apart; the 95% interval in brackets.",
-        "",
-        "| language or source | reviews | accuracy |",
-        "|---|---|---|",
-        *(f"| {name} | {one['reviews']:,} | {shown(one['accuracy'])} |" for name, one in parts),
-        "",
-        f"- Answered (confidence of {settings.sure:g} or more): {told['answered']:.1%}{sure}.",
-        f"- {told['size_mb']:.1f} MB; reads {told['per_second']:,} reviews a second on one core of the machine that "
-        f"trained it, with {told['peak_mb']:,} MB of memory for the whole process.",
-        "",
-        "## Limits",
-        "",
-        "- It has learnt what goes with stars, which are given for seller and delivery as well as for the goods.",
-        "- Irony, and praise of one thing beside blame of another, are often read wrongly.",
-        "- In a language that is not in the table it guesses.",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _teaching(taught: Mapping[str, Any] | None) -> list[str]:
-    """The line on the teachers, where there are any."""
-    if taught is None:
-        return []
-    members = ", ".join(taught["members"])
-    return [f"- Taught by ensembles of {members} (distillation), by {taught['unrated']:,} reviews without stars too."]
-
-
-def shown(one: Mapping[str, float], form: str = ".3f") -> str:
-    """A figure with its interval."""
-    return f"{one['value']:{form}} [{one['low']:{form}}, {one['high']:{form}}]"
 
 
 def rated(shop: Shop) -> pl.DataFrame:
@@ -251,19 +132,3 @@ def _weights(rows: pl.DataFrame) -> NDArray[np.float64]:
     """Weights (rows,), one on average, by which every class of every source weighs the same."""
     each = rows.select(1 / pl.len().over("source", "label")).to_series().to_numpy()
     return np.asarray(each / each.mean(), np.float64)
-
-
-def _parts(right: NDArray[np.float64], names: Sequence[str | None]) -> dict[str, Any]:
-    """Reviews and accuracy of each part that is large enough."""
-    column = np.array([name or "" for name in names], dtype=np.str_)
-    found = {}
-    for name in sorted(set(column.tolist()) - {""}):
-        here = right[column == name]
-        if len(here) >= _FEWEST:
-            found[name] = {"reviews": len(here), "accuracy": interval(bootstrap(here))}
-    return found
-
-
-def interval(found: Interval) -> dict[str, float]:
-    """An interval as it is written down."""
-    return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)}
