@@ -13,6 +13,7 @@ from danggol.errors import DataError, UsageError
 from danggol.shop.sources.csv import Preview, preview
 from danggol.shop.sources.guess.drafting import Draft
 from danggol.shop.sources.guess.evidence import find_meanings
+from danggol.shop.sources.guess.titles import settle_title
 from danggol.shop.sources.mapping.rules import Mapping
 from danggol.shop.sources.reading.sheets import filled_sheets
 from danggol.shop.sources.reading.tables import FileRule, is_workbook, open_rows
@@ -80,7 +81,8 @@ def guess(path: str | Path) -> Mapping:
         )
     if batch is None or not batch.rows.height:
         raise DataError(f"{file.label} has no rows to propose a mapping from; give a file with rows")
-    guessing = Draft(file.label, file.columns, batch.rows, find_meanings(batch.rows, file.columns))
+    found = settle_title(batch.rows, file.columns, find_meanings(batch.rows, file.columns))
+    guessing = Draft(file.label, file.columns, batch.rows, found)
     return guessing.mapping(rule, passed_over)
 
 
