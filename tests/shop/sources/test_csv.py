@@ -19,6 +19,7 @@ from workbooks import write_workbook
 
 from danggol.errors import DanggolError, DataError, UsageError
 from danggol.shop import Shop
+from danggol.shop.checks import check
 from danggol.shop.sources import import_source
 from danggol.shop.sources.csv import preview
 from danggol.shop.sources.mapping.rules import Mapping
@@ -250,6 +251,17 @@ def test_a_value_that_cannot_be_read_rejects_the_row_or_is_left_out_and_told(tmp
     )
     report = run(write(tmp_path / "a.csv", lines), strict, tmp_path / "strict")
     assert (report.kept, report.rejected, report.flaws["bad_number:events.price"]) == (2, {"bad_number": 1}, 1)
+
+
+def test_what_check_calls_blank_is_blank_and_ids_are_not_padded(tmp_path: Path) -> None:
+    lines = ["id,text,title", "1,\u200b,a", "2, \u3000\ufeff,b", "\u200b3\ufeff,좋아요\u200b,\u200b", "4,가\u200b나,c"]
+    mapping = '[reviews]\nreview_id = "id"\ntext = "text"\ntitle = "title"\n'
+    report = run(write(tmp_path / "a.csv", lines), mapping, tmp_path / "shop")
+    shop = Shop.open(tmp_path / "shop")
+    assert report.rejected == {"required": 2}
+    found = shop.read("reviews").sort("review_id").select("review_id", "text", "title")
+    assert found.rows() == [("3", "좋아요", None), ("4", "가\u200b나", "c")]
+    assert check(shop).ok
 
 
 def test_words_are_mapped_exactly_by_beginning_and_otherwise(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from danggol.shop.schemas import Column
 from danggol.shop.sources.mapping.grades import GRADED, read_grades
 from danggol.shop.sources.mapping.rules import ColumnRule
 from danggol.shop.sources.mapping.times import read_times
-from danggol.shop.sources.mapping.values import NO_ID, NOTHING, groups, read_numbers, read_words
+from danggol.shop.sources.mapping.values import NO_ID, NOTHING, SPACES, groups, read_numbers, read_words
 from danggol.shop.sources.reading.tables import FileRule
 
 Pictures = Callable[[pl.Series], tuple[pl.Series, pl.Series]]
@@ -104,7 +104,7 @@ def _prepared(column: Column, rule: ColumnRule, rows: pl.DataFrame, file: FileRu
         text = pl.when(~text.str.to_lowercase().is_in(NO_ID)).then(text)
     if rule.default is not None:
         text = text.fill_null(rule.default)
-    text = text.str.strip_chars()
+    text = text.str.strip_chars(SPACES)
     try:
         return rows.select(pl.when(text != "").then(text).alias("text")).to_series()
     except pl.exceptions.ComputeError as error:

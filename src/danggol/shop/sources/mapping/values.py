@@ -20,6 +20,9 @@ NOTHING = frozenset(
 NO_ID = frozenset("null none nan n/a #n/a #na #null! #value! #ref! \\n".split())
 """The same for ids, of which nearly every text may be one."""
 
+SPACES = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200C))) + "\u2028\u2029\u202f\u205f\u3000\ufeff"
+"""What ``check`` takes for nothing at an end of a text: white space, and the two signs of no width."""
+
 _MONEY = r"(?i)[₩$€£¥₫฿₹₽원円元엔圓₺₱￦]|\b(?:KRW|USD|EUR|JPY|CNY|RMB|GBP|US\$)|(?:KRW|USD|EUR|JPY|CNY|RMB|GBP)\b"
 _UNITS = r"(?:개|명|점|건|회|박스|장|매|EA|ea|pcs)$"
 _FACTORS = {"K": 1e3, "k": 1e3, "천": 1e3, "M": 1e6, "만": 1e4, "万": 1e4, "억": 1e8, "亿": 1e8, "%": 0.01}
