@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from danggol.console import Outcome, Table
+from danggol.errors import UsageError
 from danggol.shop import Shop
 
 
@@ -81,7 +82,6 @@ def _unlearnt(languages: dict[str, int]) -> list[str]:
 
 def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Outcome:
     """Tell what every review speaks of."""
-    from danggol.errors import UsageError
     from danggol.reviews.aspects.verbs import aspects
 
     if words is not None and model is not None:
@@ -131,7 +131,6 @@ def reviews_causes(
     seed: int,
 ) -> Outcome:
     """Tell why each customer wrote, by a model that learns from labels first where there are some."""
-    from danggol.errors import UsageError
     from danggol.reviews.causes.naming import name_causes
 
     if labels is not None and model is not None:
@@ -186,9 +185,11 @@ def reviews_study(
     """Test whether units and layers matter."""
     from danggol.reviews.sentiment.measuring import shown
     from danggol.reviews.sentiment.settings import SentimentSettings
-    from danggol.reviews.sentiment.study import USUAL, study
+    from danggol.reviews.sentiment.study import USUAL, VARIED, study
 
     given = SentimentSettings.load(settings, pairs).model_dump(exclude_unset=True)
+    if varied := sorted(set(given) & set(VARIED)):
+        raise UsageError(f"the study sets {', '.join(varied)} itself; leave that out")
     chosen = SentimentSettings.of({**USUAL, **given})
     figures = study(Shop.open(path), to, seeds, chosen, workers=workers)
     networks = [

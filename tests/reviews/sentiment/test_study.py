@@ -14,6 +14,7 @@ from danggol.errors import DataError, UsageError
 from danggol.reviews.sentiment import study as module
 from danggol.reviews.sentiment.study import Cell, Measured, between, grid, study, summary, verdict
 from danggol.shop import Shop
+from danggol.verbs import reviews_study
 
 SMALL, LARGE, CNN = Cell("lstm", 50, 1), Cell("lstm", 500, 1), Cell("cnn", 50, 1)
 
@@ -40,6 +41,12 @@ def test_seeds_that_differ_widely_leave_it_open() -> None:
     one = np.stack([run.right for rate in apart for run in runs(rate, SMALL, 1)])
     other = np.stack([run.right for rate in reversed(apart) for run in runs(rate, LARGE, 1)])
     assert verdict(between(one, other)) == "cannot tell"
+
+
+def test_nothing_is_said_of_networks_that_learnt_nothing() -> None:
+    found = {SMALL: runs(0.7, SMALL), LARGE: runs(0.8, LARGE)}
+    assert summary(found, commonest=0.7)["differences"][0]["verdict"] == "cannot tell"
+    assert summary(found, commonest=0.5)["differences"][0]["verdict"] == "worse"
 
 
 @given(seed=st.integers(0, 50), rate=st.floats(0.6, 0.95))
@@ -94,6 +101,11 @@ def test_a_killed_run_goes_on(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> No
     assert "lstm 500x1" in page
     study(shop, seeds=3, cells=cells, workers=1)
     assert len(trained) == 9
+
+
+def test_settings_of_the_study_itself_are_refused(shop: Shop) -> None:
+    with pytest.raises(UsageError, match="sets units itself"):
+        reviews_study(shop.path, to=None, seeds=2, workers=1, settings=None, pairs=["units=7"])
 
 
 def test_too_little_is_said(shop: Shop, tmp_path: Path) -> None:

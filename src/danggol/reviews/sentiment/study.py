@@ -39,11 +39,14 @@ if TYPE_CHECKING:
 
 Right = NDArray[np.bool_]
 UNITS, LAYERS = (50, 100, 200, 300, 500), (1, 2, 3, 4, 5)
+VARIED = ("kind", "units", "layers", "target")
+"""Settings that the study sets itself."""
 FEWEST_SEEDS = 2
 USUAL: Mapping[str, Any] = {"epochs": 4, "batch": 128}
 """Settings of every network, where none are given: what loses no accuracy that can be seen, in half the time."""
 MARGIN = 0.005
 """Accuracy that nobody would notice: a network that surely loses less than this is as good."""
+CANNOT_TELL = "cannot tell"
 _KEPT, _SPLIT = 0.2, 2**31
 """Share of the texts to measure on, and the seed by which they are chosen, which is no network's."""
 _DRAWS = 2_000
@@ -125,7 +128,7 @@ def study(
             _write(file, key, one)
             bar.advance()
     runs = {cell: [done[cell, seed] for seed in range(seeds)] for cell in wanted}
-    told = summary(runs)
+    told = summary(runs, float(np.unique(kept["label"], return_counts=True)[1].max()) / kept.height)
     text = words(told, learnt.height, kept.height, seeds)
     (folder / "study.md").write_text(text, "utf8")
     return {
@@ -139,8 +142,12 @@ def study(
     }
 
 
-def summary(runs: Mapping[Cell, Sequence[Measured]]) -> dict[str, Any]:
-    """Each network's accuracy with its interval, and the differences that answer whether units and layers matter."""
+def summary(runs: Mapping[Cell, Sequence[Measured]], commonest: float = 0.0) -> dict[str, Any]:
+    """Each network's accuracy with its interval, and the differences that answer whether units and layers matter.
+
+    ``commonest``: the accuracy of saying the commonest label always. A network that is not surely above it has learnt
+    nothing, and nothing is said of its difference to others.
+    """
     right = {cell: np.stack([one.right for one in found]) for cell, found in runs.items()}
     rows = []
     for cell, found in runs.items():
@@ -157,7 +164,12 @@ def summary(runs: Mapping[Cell, Sequence[Measured]]) -> dict[str, Any]:
                 "parameters": found[0].parameters,
             }
         )
-    return {"networks": rows, "differences": [_difference(right, *pair) for pair in _pairs(list(runs))]}
+    idle = {cell for cell, one in right.items() if between(one).low <= commonest}
+    return {
+        "commonest": round(commonest, 4),
+        "networks": rows,
+        "differences": [_difference(right, *pair, told=not idle & set(pair)) for pair in _pairs(list(runs))],
+    }
 
 
 def between(right: Right, other: Right | None = None, draws: int = _DRAWS, seed: int = 0) -> Interval:
@@ -185,7 +197,7 @@ def verdict(difference: Interval) -> str:
         return "better"
     if difference.high < 0:
         return "worse"
-    return "as good" if difference.low > -MARGIN else "cannot tell"
+    return "as good" if difference.low > -MARGIN else CANNOT_TELL
 
 
 def words(told: Mapping[str, Any], learnt: int, kept: int, seeds: int) -> str:
@@ -194,7 +206,8 @@ def words(told: Mapping[str, Any], learnt: int, kept: int, seeds: int) -> str:
         "# Do units and layers matter?",
         "",
         f"{learnt:,} reviews to learn from, {kept:,} to measure on, {seeds} seeds a network. Accuracy is the mean over "
-        "seeds; intervals (95%) are over reviews and seeds. `UNITSxLAYERS`.",
+        f"seeds; intervals (95%) are over reviews and seeds. `UNITSxLAYERS`. The commonest label always: "
+        f"{told['commonest']:.4f}.",
         "",
         "| network | accuracy | seeds apart | F1 | processor seconds | parameters |",
         "|---|---|---|---|---|---|",
@@ -206,6 +219,7 @@ def words(told: Mapping[str, Any], learnt: int, kept: int, seeds: int) -> str:
         "",
         "Better and worse: the interval leaves out zero. As good: it contains zero, and surely no more than "
         f"{MARGIN:g} is lost.",
+        "Cannot tell: neither, or one of the two is not surely ahead of the commonest label.",
         "Seeds apart: standard deviation of accuracy between seeds; two single runs differ by as much by chance.",
         "",
         "| network | against | difference of accuracy | it is |",
@@ -231,13 +245,13 @@ def _pairs(cells: Sequence[Cell]) -> Iterator[tuple[Cell, Cell]]:
     yield from ((cell, least) for cell in cells if cell.kind != "lstm")
 
 
-def _difference(right: Mapping[Cell, Right], cell: Cell, against: Cell) -> dict[str, Any]:
+def _difference(right: Mapping[Cell, Right], cell: Cell, against: Cell, told: bool) -> dict[str, Any]:
     found = between(right[cell], right[against])
     return {
         "network": cell.name,
         "against": against.name,
         "difference": interval(found),
-        "verdict": verdict(found),
+        "verdict": verdict(found) if told else CANNOT_TELL,
     }
 
 
