@@ -67,6 +67,14 @@ def test_a_title_of_products_stays(tmp_path: Path, head: str, lines: list[str], 
     assert found["products.title"] == title and "reviews.title" not in found
 
 
+def test_a_review_that_is_nothing_but_a_title_is_kept(tmp_path: Path) -> None:
+    lines = ["r1,p1,최고,정말 좋아요,5", "r2,p1,별로예요,,1", "r3,p1,,그냥 그래요,3", "r4,p1,환불 요청,\u200b,1"]
+    found = made(tmp_path, "review_id,product_id,title,text,rating", *lines)
+    assert "reviews.title" not in found
+    texts = Shop.open(tmp_path / "shop").read("reviews").sort("review_id")["text"].to_list()
+    assert texts == ["최고\n정말 좋아요", "별로예요", "그냥 그래요", "환불 요청"]
+
+
 def test_a_title_column_named_as_the_reviews_leaves_title_to_the_product(tmp_path: Path) -> None:
     lines = ["1,p1,머그컵,최고,좋아요,5", "2,p1,머그컵,굿,또 살게요,5"]
     found = made(tmp_path, "review_id,product_id,title,summary,text,rating", *lines)

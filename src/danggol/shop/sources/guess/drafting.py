@@ -14,7 +14,7 @@ from danggol.shop.sources.guess.evidence import Found, less_sure
 from danggol.shop.sources.guess.scales import find_scale
 from danggol.shop.sources.mapping.grades import read_grades
 from danggol.shop.sources.mapping.rules import MERGED, ColumnRule, Keep, Mapping, Reason, TableRule
-from danggol.shop.sources.mapping.values import read_numbers, read_words
+from danggol.shop.sources.mapping.values import SPACES, read_numbers, read_words
 from danggol.shop.sources.reading.tables import FileRule
 
 _SIGNS = {"KRW": "원|₩|￦|KRW", "EUR": "€|EUR", "GBP": "£|GBP", "JPY": "円|JPY", "CNY": "元|CNY|RMB", "USD": r"\$|USD"}
@@ -284,7 +284,13 @@ class Draft:
 
     def _reviews(self) -> None:
         self.put("reviews", "review_id", "review_id")
-        self.put("reviews", "text", "review_text")
+        title = self._title_alone()
+        if title:
+            both = (title, self.found["review_text"].heading)
+            why = "with the title, as some reviews are nothing else"
+            self.put("reviews", "text", "review_text", 0.9, why, column="", columns=both, join="\n")
+        else:
+            self.put("reviews", "text", "review_text")
         self._product_id("reviews")
         for column in ("customer_id", "order_id"):
             self.put("reviews", column, column)
@@ -295,12 +301,24 @@ class Draft:
             scale = find_scale(rating.heading, *read_grades(self.sample[rating.heading], rating.decimal or "."))
             ends = {} if (scale.low, scale.high) == (1, 5) else {"range": (scale.low, scale.high)}
             self.put("reviews", "rating", "rating", 0.95 * scale.sure, scale.why, **ends)
-        self.put("reviews", "title", "review_title")
+        if not title:
+            self.put("reviews", "title", "review_title")
         self.put("reviews", "image", "image")
         if not self.put("reviews", "language", "language"):
             written = _language(self.sample[self.found["review_text"].heading])
             if written:
                 self.constant("reviews", "language", written, 0.8, "the reviews are written in it")
+
+    def _title_alone(self) -> str:
+        """The column of titles where some reviews have a title and no text; else empty."""
+        title = self.found.get("review_title")
+        if title is None:
+            return ""
+        filled = [
+            self.sample[one.heading].str.strip_chars(SPACES).fill_null("") != ""
+            for one in (title, self.found["review_text"])
+        ]
+        return title.heading if (filled[0] & ~filled[1]).any() else ""
 
     def _script(self) -> tuple[str, str]:
         """The language and time zone that headings written in Korean, Japanese or Chinese suggest."""
