@@ -99,6 +99,11 @@ def test_a_scorer_speaks_where_there_are_no_words_of_feeling():
     assert said(seeds, "the price is meh; delivery was great") == {"price": 0.25, "delivery_time": 1}
 
 
+def test_what_a_seed_says_by_itself_stands_whatever_is_beside_it(seeds):
+    assert said(seeds, "a lovely broken cup") == {"damaged": -1}
+    assert said(seeds, "not damaged, bad price") == {"damaged": 1, "price": -1}
+
+
 def test_a_clause_without_feeling_takes_that_of_the_review(seeds):
     assert said(seeds, "About the price: terrible") == {"price": -1}
     assert said(seeds, "I love this. The price is what I expected") == {"price": 1}

@@ -1,8 +1,8 @@
 """What reviews speak of and how, without labels: seed words of aspects, and feeling counted clause by clause.
 
 A clause speaks of an aspect where it holds one of its seeds. How it speaks of it is told by what the seed says by
-itself ("broken"), or by the words of feeling in the clause; what is negated counts for the opposite. A clause without
-such words is told by a scorer where one is given, or else by the clause behind it where that one names no aspect, or by
+itself ("broken"), whatever stands beside it, or else by the words of feeling in the clause; what is negated counts for
+the opposite. A clause without such words is told by a scorer where one is given, or else by the clause behind it where that one names no aspect, or by
 all words of feeling in the review.
 
     SeedAspects().label(["배송은 빠른데 포장이 엉망이에요"])   # row, aspect, polarity, span, confidence
