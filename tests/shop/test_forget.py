@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from danggol.errors import DataError, UsageError
+from danggol.reviews.reading import one_at_a_time
 from danggol.shop import RESULT_TABLES, SCHEMAS, SOURCE_TABLES, Shop
 from danggol.shop.forget import ForgetReport, Remainder, forget
 
@@ -222,6 +223,32 @@ def test_every_table_that_names_customers_or_their_reviews_is_covered() -> None:
     naming = {"customer_id", "review_id", "example_reviews"}
     named = {name for name, s in (SOURCE_TABLES | RESULT_TABLES).items() if naming & {c.name for c in s.columns}}
     assert named <= set(_HOLDING)
+
+
+@pytest.mark.parametrize("name", ["reviews", "causes"])
+def test_beside_a_run_that_reads_reviews_it_waits_to_be_asked_again(shop: Shop, name: str) -> None:
+    versions = shop.versions.current()
+    with one_at_a_time(shop, name, "reading"), pytest.raises(UsageError, match="a run is reading the reviews"):
+        shop.forget(GONE)
+    assert shop.versions.current() == versions
+    assert GONE in shop.read("customers")["customer_id"].to_list()
+    shop.forget(GONE)
+    with one_at_a_time(shop, name, "reading"):
+        assert holding(shop, GONE) == {"report.html"}
+
+
+def test_no_run_begins_to_read_reviews_meanwhile(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def rewrite_files(_person: object, _run: object) -> dict[str, int]:
+        with pytest.raises(UsageError, match="another run"), one_at_a_time(shop, "reviews", "labelling the reviews"):
+            pass
+        tried.append(True)
+        return {}
+
+    monkeypatch.setattr("danggol.shop.forget._Person.rewrite_files", rewrite_files)
+    shop.forget(GONE)
+    assert tried
 
 
 def test_a_damaged_file_stops_it_before_anything_changes(shop: Shop) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from filelock import FileLock, Timeout
 
 from danggol.errors import DataError, UsageError
 from danggol.progress import stage
@@ -35,6 +38,9 @@ _ANONYMOUS = {
 _BY_REVIEW = ("review_sentiment", "review_aspects", "review_causes")
 _HOLDING = (*_BY_ID, *_BY_REVIEW, "customer_causes", "rejects")
 """Every table that may hold something of a person; their old versions are deleted."""
+
+_READERS = ("reviews", "causes")
+"""What reads reviews in parts: folders of ``cache``, and locks beside them that a run holds while it writes there."""
 
 _FORGOTTEN = "forgotten"
 _MOST_TEXT = 64 * 2**20
@@ -70,12 +76,13 @@ def forget(shop: Shop, customer_id: str) -> ForgetReport:
 
     The shop's HTML report goes too, since it quotes reviews; ``danggol report`` makes it again. Models are not trained
     again: in their Parquet files the id gives way to a made-up one, and what is returned names each model folder and
-    each text file that may still know the person. UsageError where nobody has the id.
+    each text file that may still know the person. UsageError where nobody has the id, or where a run is reading
+    reviews: it would go on writing of the person.
     """
     if not customer_id.strip():
         raise UsageError("the customer's id is empty; check the id")
     person = _Person(shop, customer_id)
-    with shop.run("forget") as run, stage("forget", len(_HOLDING)) as bar:
+    with shop.run("forget") as run, _no_readers(shop), stage("forget", len(_HOLDING)) as bar:
         shutil.rmtree(shop.path / ".staged" / SPILL, ignore_errors=True)
         gone = person.belongings()
         pictures = person.pictures(gone)
@@ -100,6 +107,23 @@ def forget(shop: Shop, customer_id: str) -> ForgetReport:
     if records:
         blanked["runs"] = records
     return ForgetReport(rows, blanked, files, tuple(pictures), again, len(old), person.remains())
+
+
+@contextmanager
+def _no_readers(shop: Shop) -> Iterator[None]:
+    """Keep runs from reading reviews in parts meanwhile; UsageError where one does."""
+    cache = shop.path / "cache"
+    cache.mkdir(exist_ok=True)
+    with ExitStack() as held:
+        for name in _READERS:
+            try:
+                held.enter_context(FileLock(cache / f"{name}.lock").acquire(timeout=0))
+            except Timeout as error:
+                raise UsageError(
+                    f"a run is reading the reviews of {shop.path} ('reviews label' or 'reviews causes') and would go "
+                    "on writing of the person; wait until it has ended, or end it, and give the command again"
+                ) from error
+        yield
 
 
 class _Person:
@@ -165,7 +189,7 @@ class _Person:
     def made_again(self) -> tuple[str, ...]:
         """Files that quote reviews or label them without a customer's id, and that danggol makes again."""
         report, cache = self.shop.path / "report" / "index.html", self.shop.path / "cache"
-        labels = [path for name in ("reviews", "causes") for path in sorted((cache / name).rglob("*"))]
+        labels = [path for name in _READERS for path in sorted((cache / name).rglob("*"))]
         found = [path for path in (report, *labels) if path.is_file()]
         return tuple(path.relative_to(self.shop.path).as_posix() for path in found)
 
