@@ -99,6 +99,27 @@ def test_a_scorer_speaks_where_there_are_no_words_of_feeling():
     assert said(seeds, "the price is meh; delivery was great") == {"price": 0.25, "delivery_time": 1}
 
 
+@pytest.mark.parametrize(
+    ("text", "polarity"),
+    [
+        ("배송 빠름", 1),
+        ("배송 느림", -1),
+        ("가격 쌈", 1),
+        ("가격 비쌈", -1),
+        ("색상 예쁨", 1),
+        ("색상 안 예쁨", -1),
+        ("포장 불편함", -1),
+        ("가격이 비싸고", -1),
+        ("quality isnt good", -1),
+        ("quality isn't good", -1),
+        ("quality isn’t good", -1),
+        ("quality cant be bad", 1),
+    ],
+)
+def test_clipped_words_and_negations_are_understood(seeds, text, polarity):
+    assert [np.sign(one) for one in said(seeds, text).values()] == [polarity]
+
+
 def test_what_a_seed_says_by_itself_stands_whatever_is_beside_it(seeds):
     assert said(seeds, "a lovely broken cup") == {"damaged": -1}
     assert said(seeds, "not damaged, bad price") == {"damaged": 1, "price": -1}

@@ -2,8 +2,8 @@
 
 A clause speaks of an aspect where it holds one of its seeds. How it speaks of it is told by what the seed says by
 itself ("broken"), whatever stands beside it, or else by the words of feeling in the clause; what is negated counts for
-the opposite. A clause without such words is told by a scorer where one is given, or else by the clause behind it where that one names no aspect, or by
-all words of feeling in the review.
+the opposite. A clause without such words is told by a scorer where one is given, or else by the clause behind it where
+that one names no aspect, or by all words of feeling in the review.
 
     SeedAspects().label(["배송은 빠른데 포장이 엉망이에요"])   # row, aspect, polarity, span, confidence
 """
@@ -86,7 +86,7 @@ class SeedAspects:
         for nth, text in enumerate(map(_read, texts)):
             readers = [self._readers[code] for code in self._codes(text, None)]
             for clause in clauses_of(text):
-                flat = plain(clause.text)
+                flat = _flat(clause.text)
                 if not any(reader.aspects(flat) for reader in readers):
                     rows.append((nth, clause.text))
         return pl.DataFrame(rows, schema={"row": pl.Int64, "clause": pl.String}, orient="row")
@@ -135,6 +135,10 @@ class SeedAspects:
         return net, (1 + abs(net)) / 2
 
 
+def _flat(text: str) -> str:
+    return plain(text).replace("’", "'")
+
+
 def _read(text: str | None) -> str:
     return shortened(text or "")
 
@@ -149,7 +153,7 @@ class _Named:
 
     @classmethod
     def of(cls, clause: Clause, readers: Sequence[_Reader]) -> _Named:
-        flat = plain(clause.text)
+        flat = _flat(clause.text)
         aspects: dict[str, bool] = {}
         up = down = 0
         for reader in readers:
@@ -185,7 +189,7 @@ class _Reader:
             {aspect: finder for aspect, finder in found.items() if finder is not None},
             WordFinder.of(felt.pleased, code),
             WordFinder.of(felt.displeased, code),
-            frozenset(plain(word) for word in felt.before),
+            frozenset(bare for word in felt.before for bare in (plain(word), plain(word).replace("'", ""))),
             WordFinder.of(felt.after, code, within=True),
         )
 
@@ -224,4 +228,4 @@ class _Reader:
         words = _WORD.findall(flat[max(hit.start() - _AHEAD, 0) : hit.start()])[
             -_BEFORE if self.language != "ko" else -1 :
         ]
-        return any(word in self.before or word.replace("'", "") in self.before for word in words)
+        return any(word in self.before for word in words)
