@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from danggol.metrics import Interval, bootstrap
+from danggol.metrics import Interval, wilson
 from danggol.reviews.sentiment.model import SentimentModel
 from danggol.reviews.sentiment.settings import SentimentSettings
 from danggol.version import __version__
@@ -160,7 +160,8 @@ def shown(one: Mapping[str, float], form: str = ".3f") -> str:
 def _figures(right: NDArray[np.float64], labels: NDArray[Any]) -> dict[str, Any]:
     """Reviews, accuracy, and that of the commonest label."""
     commonest = np.unique(labels, return_counts=True)[1].max(initial=0) / max(len(labels), 1)
-    return {"reviews": len(right), "accuracy": interval(bootstrap(right)), "commonest": round(float(commonest), 4)}
+    accuracy = interval(wilson(int(right.sum()), len(right)))
+    return {"reviews": len(right), "accuracy": accuracy, "commonest": round(float(commonest), 4)}
 
 
 def _parts(right: NDArray[np.float64], labels: NDArray[Any], names: Sequence[str | None]) -> dict[str, Any]:
