@@ -67,11 +67,14 @@ def reviews_aspects(
         Path | None, typer.Option(metavar="FILE", help="The shop's own file of aspects; danggol's if not said.")
     ] = None,
     model: Annotated[Path | None, typer.Option(metavar="DIR", help="A saved model of marked terms instead.")] = None,
+    no_sentiment: Annotated[
+        bool, typer.Option("--no-sentiment", help="Tell polarity by words of feeling alone, not by a sentiment model.")
+    ] = False,
 ) -> Outcome:
     """Tell what every review speaks of and how, which complaints rose, and which topics wait for a name."""
     from danggol import verbs
 
-    return verbs.reviews_aspects(shop, words=words, model=model)
+    return verbs.reviews_aspects(shop, words=words, model=model, sentiment=not no_sentiment)
 
 
 @verb(reviews, "causes", "danggol reviews causes my-shop --labels causes.csv")

@@ -80,13 +80,13 @@ def _unlearnt(languages: dict[str, int]) -> list[str]:
     ]
 
 
-def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Outcome:
+def reviews_aspects(path: Path, *, words: Path | None, model: Path | None, sentiment: bool) -> Outcome:
     """Tell what every review speaks of."""
     from danggol.reviews.aspects.verbs import aspects
 
     if words is not None and model is not None:
         raise UsageError("--words and --model are two ways to find aspects; choose one")
-    figures = aspects(Shop.open(path), words, model)
+    figures = aspects(Shop.open(path), words, model, sentiment)
     rows = [
         (row["aspect"], f"{row['reviews']:,}", f"{row['bad']:.1%}", f"{row['good']:.1%}")
         for row in figures["by_aspect"]
@@ -98,6 +98,11 @@ def reviews_aspects(path: Path, *, words: Path | None, model: Path | None) -> Ou
             (row["reviews"], ", ".join(row["words"][:5]), (row["examples"] or [""])[0]) for row in figures["topics"]
         ]
         said.append(Table(("reviews", "words", "for example"), waiting, "Topics that no aspect explains, to be named"))
+    if figures["sentiment"] is not None:
+        by = "the Korean and English model of danggol" if figures["sentiment"] == "shipped" else figures["sentiment"]
+        said.append(
+            f"Where no word of feeling tells how an aspect is spoken of, {by} does, in languages it has learnt."
+        )
     said.append(f"Written to review_aspects of {path} ({figures['rows']:,} rows).")
     return Outcome(figures, said)
 

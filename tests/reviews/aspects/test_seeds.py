@@ -110,14 +110,37 @@ def test_a_scorer_speaks_where_there_are_no_words_of_feeling():
         ("색상 안 예쁨", -1),
         ("포장 불편함", -1),
         ("가격이 비싸고", -1),
-        ("quality isnt good", -1),
+        ("quality isnt good", -1),  # codespell:ignore
         ("quality isn't good", -1),
         ("quality isn’t good", -1),
-        ("quality cant be bad", 1),
+        ("quality cant be bad", 1),  # codespell:ignore
     ],
 )
 def test_clipped_words_and_negations_are_understood(seeds, text, polarity):
     assert [np.sign(one) for one in said(seeds, text).values()] == [polarity]
+
+
+def test_a_scorer_is_asked_once_of_what_no_word_tells_in_languages_that_it_has_learnt():
+    asked = []
+
+    def scorer(texts):
+        asked.append(list(texts))
+        return np.full(len(texts), 0.5)
+
+    texts = [
+        "가격은 그렇다네요. 배송 빨라요",
+        "포장이 이러네요",
+        "质量就这样吧我们觉得",
+        "damaged, the box is so so",
+        "",
+    ]
+    found = SeedAspects(scorer=scorer, scored={"ko", "en"}).label(texts)
+    assert asked == [["가격은 그렇다네요", "포장이 이러네요", "the box is so so"]]
+    told = dict(zip(zip(found["row"], found["aspect"], strict=True), found["polarity"], strict=True))
+    assert told[0, "price"] == told[1, "packaging"] == told[3, "packaging"] == 0.5
+    assert told[0, "delivery_time"] == 1 and told[2, "quality"] == 0 and told[3, "damaged"] == -1
+    again = SeedAspects(scorer=scorer, scored={"ko"}).label(texts, ["ko", "ko", "zh", "en", "ko"])
+    assert again.filter(pl.col("row") == 3)["polarity"].to_list() == [-1, 0]
 
 
 def test_what_a_seed_says_by_itself_stands_whatever_is_beside_it(seeds):

@@ -10,6 +10,7 @@ import pytest
 
 from danggol.errors import DataError
 from danggol.reviews.aspects.verbs import aspects
+from danggol.reviews.sentiment import SentimentModel
 from danggol.shop import Shop
 
 BEGAN = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -52,3 +53,23 @@ def test_reviews_without_times_and_products_are_labelled_too(tmp_path: Path) -> 
     told = aspects(shop)
     assert told["rose"] == []
     assert told["rows"] == 1
+
+
+@pytest.mark.parametrize(("sentiment", "polarity"), [(True, -1), (False, 0)])
+def test_a_sentiment_model_tells_what_no_word_of_feeling_does(tmp_path: Path, sentiment: bool, polarity: int) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    texts = ["두 번 다시는 안 삽니다. 돈만 날린 배송", "Der Versand ist wie er ist"]
+    shop.write("reviews", pl.DataFrame({"review_id": ["a", "b"], "text": texts}))
+    told = aspects(shop, sentiment=sentiment)
+    assert told["sentiment"] == ("shipped" if sentiment else None)
+    found = shop.read("review_aspects").sort("review_id")
+    assert found["polarity"].sign().to_list() == [polarity, 0]
+
+
+def test_the_shops_own_sentiment_model_goes_first(tmp_path: Path) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    texts = [f"{word} {nth}" for nth in range(60) for word in ("blorp", "glimf")]
+    SentimentModel(fewest=1).fit(texts, [0, 1] * 60).save(shop.path / "models" / "reviews")
+    shop.write("reviews", pl.DataFrame({"review_id": ["a", "b"], "text": ["price blorp", "price glimf"]}))
+    assert aspects(shop)["sentiment"] == str(shop.path / "models" / "reviews")
+    assert shop.read("review_aspects").sort("review_id")["polarity"].sign().to_list() == [-1, 1]

@@ -11,7 +11,7 @@ that one names no aspect, or by all words of feeling in the review.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +32,8 @@ _AHEAD = 64
 """Letters in which those words are looked for."""
 _SURE = 0.6
 """Share of a text's letters from which on its language counts; below, the seeds of all languages of its script do."""
+_CHUNK = 20_000
+"""Reviews that a scorer is asked of at once."""
 _SCHEMA = {"row": pl.Int64, "aspect": pl.String, "polarity": pl.Float64, "span": pl.String, "confidence": pl.Float64}
 _WORD = re.compile(r"\w+(?:'\w+)*")
 
@@ -47,11 +49,16 @@ class Mention:
 
 
 class SeedAspects:
-    """Labels reviews by the seed words of a file (:mod:`.words`); ``scorer`` may say how pleased texts are."""
+    """Labels reviews by the seed words of a file (:mod:`.words`); ``scorer`` may say how pleased texts are.
 
-    def __init__(self, path: Path | str | None = None, scorer: Scorer | None = None) -> None:
+    ``scored``: ISO 639-1 codes of the languages that the scorer has learnt, in which alone it is asked; None: in all.
+    """
+
+    def __init__(
+        self, path: Path | str | None = None, scorer: Scorer | None = None, scored: Collection[str] | None = None
+    ) -> None:
         self.words = AspectWords.load(None if path is None else Path(path))
-        self.scorer = scorer
+        self.scorer, self.scored = scorer, scored
 
     @cached_property
     def _readers(self) -> Mapping[str, _Reader]:
@@ -67,18 +74,11 @@ class SeedAspects:
         """
         if languages is not None and len(languages) != len(texts):
             raise UsageError(f"{len(texts)} texts and {len(languages)} languages: give one of each")
-        rows = []
-        for nth, text in enumerate(map(_read, texts)):
-            codes = self._codes(text, None if languages is None else languages[nth])
-            held: dict[str, list[Mention]] = {}
-            for mention in self._mentions(text, codes):
-                held.setdefault(mention.aspect, []).append(mention)
-            for aspect, mentions in held.items():
-                shown = max(mentions, key=lambda one: abs(one.polarity))
-                mean = float(np.mean([one.polarity for one in mentions]))
-                sure = float(np.mean([one.confidence for one in mentions]))
-                rows.append((nth, aspect, mean, shown.span, sure))
-        return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+        parts = [
+            self._rows(start, texts[start : start + _CHUNK], languages and languages[start : start + _CHUNK])
+            for start in range(0, len(texts), _CHUNK)
+        ]
+        return pl.DataFrame([row for part in parts for row in part], schema=_SCHEMA, orient="row")
 
     def unexplained(self, texts: Sequence[str | None]) -> pl.DataFrame:
         """The clauses in which no seed stands: ``row`` (the review), ``clause``."""
@@ -99,31 +99,74 @@ class SeedAspects:
             return [code]
         return [] if code in JOINED else [one for one in self._readers if one not in JOINED]
 
-    def _mentions(self, text: str, codes: Sequence[str]) -> list[Mention]:
-        clauses = clauses_of(text)
-        readers = [self._readers[code] for code in codes]
-        named = [_Named.of(clause, readers) for clause in clauses]
-        if self.scorer is not None and any(one.aspects for one in named):
-            said = np.asarray(self.scorer([clause.text for clause in clauses]), np.float64)
-        else:
-            said = np.full(len(clauses), np.nan)
+    def _rows(
+        self, first: int, texts: Sequence[str | None], languages: Sequence[str] | None
+    ) -> list[tuple[int, str, float, str, float]]:
+        """Rows of some reviews, the first of which has the number ``first``."""
+        reviews = []
+        for nth, text in enumerate(map(_read, texts)):
+            given = None if languages is None else languages[nth]
+            readers = [self._readers[code] for code in self._codes(text, given)]
+            named = [_Named.of(clause, readers) for clause in clauses_of(text)]
+            reviews.append((named, self._hears(text, given, named)))
+        asked = {
+            (nth, at): one.text
+            for nth, (named, heard) in enumerate(reviews)
+            if heard
+            for at, one in enumerate(named)
+            if self._is_asked(one)
+        }
+        said: dict[tuple[int, int], float] = {}
+        if asked and self.scorer is not None:
+            scores = np.asarray(self.scorer([*asked.values()]), np.float64).tolist()
+            said = {key: score for key, score in zip(asked, scores, strict=True) if not np.isnan(score)}
+        rows = []
+        for nth, (named, _) in enumerate(reviews):
+            held: dict[str, list[Mention]] = {}
+            for mention in self._mentions(named, [said.get((nth, at)) for at in range(len(named))]):
+                held.setdefault(mention.aspect, []).append(mention)
+            for aspect, mentions in held.items():
+                shown = max(mentions, key=lambda one: abs(one.polarity))
+                mean = float(np.mean([one.polarity for one in mentions]))
+                sure = float(np.mean([one.confidence for one in mentions]))
+                rows.append((first + nth, aspect, mean, shown.span, sure))
+        return rows
+
+    def _hears(self, text: str, given: str | None, named: Sequence[_Named]) -> bool:
+        """Whether there is a scorer that has learnt a review's language, and something to ask it."""
+        if self.scorer is None or not any(self._is_asked(one) for one in named):
+            return False
+        return self.scored is None or (given or language(text, self.scored).code) in self.scored
+
+    def _is_asked(self, named: _Named) -> bool:
+        """Whether no word tells how a clause speaks of an aspect."""
+        return not named.up + named.down and any(not self.words.feeling[aspect] for aspect in named.aspects)
+
+    def _mentions(self, named: Sequence[_Named], said: Sequence[float | None]) -> list[Mention]:
+        """What the clauses of a review speak of; ``said`` by a scorer of each, or None."""
         whole = (sum(one.up for one in named), sum(one.down for one in named))
         found = []
         for nth, one in enumerate(named):
             behind = named[nth + 1] if nth + 1 < len(named) else None
             for aspect, turned in one.aspects.items():
-                polarity, sure = self._polarity(one, behind, aspect, turned, float(said[nth]), whole)
-                found.append(Mention(aspect, polarity, clauses[nth].text, sure))
+                polarity, sure = self._polarity(one, behind, aspect, turned, said[nth], whole)
+                found.append(Mention(aspect, polarity, one.text, sure))
         return found
 
     def _polarity(
-        self, here: _Named, behind: _Named | None, aspect: str, turned: bool, scored: float, whole: tuple[int, int]
+        self,
+        here: _Named,
+        behind: _Named | None,
+        aspect: str,
+        turned: bool,
+        scored: float | None,
+        whole: tuple[int, int],
     ) -> tuple[float, float]:
         own = self.words.feeling[aspect]
         up, down = here.up, here.down
         if own:
             return (-own if turned else own), 0.75
-        if not up + down and not np.isnan(scored):
+        if not up + down and scored is not None:
             return float(np.clip(scored, -1, 1)), (1 + min(abs(scored), 1.0)) / 2
         if not up + down and behind is not None and not behind.aspects:
             up, down = behind.up, behind.down
@@ -147,6 +190,7 @@ def _read(text: str | None) -> str:
 class _Named:
     """What a clause names: aspects (whether their seed is negated), and words of feeling for and against."""
 
+    text: str
     aspects: Mapping[str, bool]
     up: int
     down: int
@@ -161,7 +205,7 @@ class _Named:
                 aspects[aspect] = aspects.get(aspect, True) and turned
             more, less = reader.feelings(flat)
             up, down = up + more, down + less
-        return cls(aspects, up, down)
+        return cls(clause.text, aspects, up, down)
 
 
 @dataclass(frozen=True)

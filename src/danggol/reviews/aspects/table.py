@@ -11,6 +11,7 @@ import polars as pl
 
 from danggol.progress import stage
 from danggol.reviews.aspects.polarity import Scorer
+from danggol.reviews.aspects.scorer import SentimentScorer
 from danggol.reviews.aspects.seeds import SeedAspects
 from danggol.reviews.aspects.terms import AspectModel
 from danggol.reviews.shop_reviews import latest_review, require_same, review_texts
@@ -55,17 +56,22 @@ def label_aspects(
     """Read every review and write ``review_aspects``; says how many rows each aspect has, and how many are bad.
 
     By the seed words of a file (``words``; None: those that come with danggol), or by a saved :class:`AspectModel`
-    (``model``). Memory does not grow with the reviews. DataError: the shop has no reviews, or they changed while they
-    were read.
+    (``model``). ``scorer`` is asked where no word of feeling tells polarity; a :class:`SentimentScorer` only in the
+    languages that it has learnt. Memory does not grow with the reviews. DataError: the shop has no reviews, or they
+    changed while they were read.
     """
     shop.require("reviews")
-    reader = SeedAspects(words, scorer) if model is None else AspectModel.load(model, scorer)
+    known = scorer if isinstance(scorer, SentimentScorer) else None
+    languages = None if known is None else known.languages
+    reader = SeedAspects(words, scorer, languages) if model is None else AspectModel.load(model, scorer)
     version = shop.versions.current()["reviews"]
     now = datetime.now(UTC)
-    as_of = min(latest_review(shop) or now, now)
+    times = [one for one in (latest_review(shop), None if known is None else known.learnt_until) if one is not None]
+    as_of = min(max(times, default=now), now)
     counts: dict[str, int] = {}
     bad = rows = 0
-    settings = {"words": None if words is None else str(words), "model": None if model is None else str(model)}
+    settings = {name: None if one is None else str(one) for name, one in (("words", words), ("model", model))}
+    settings["sentiment"] = None if known is None else known.name
     with shop.run("reviews aspects", settings=settings) as run:
         require_same(run, {"reviews": version})
         writer = run.writer("review_aspects")

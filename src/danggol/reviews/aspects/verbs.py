@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from danggol.reviews.aspects.rises import rose_lately
+from danggol.reviews.aspects.scorer import SentimentScorer
 from danggol.reviews.aspects.seeds import SeedAspects
 from danggol.reviews.aspects.table import complaints, label_aspects
 from danggol.reviews.aspects.topics import topics
@@ -22,19 +23,24 @@ _SEARCHED = 20_000
 _TOPICS = 8
 
 
-def aspects(shop: Shop, words: Path | None = None, model: Path | None = None) -> dict[str, Any]:
+def aspects(shop: Shop, words: Path | None = None, model: Path | None = None, sentiment: bool = True) -> dict[str, Any]:
     """Label what every review speaks of; writes ``review_aspects``.
 
     What comes back: each aspect's reviews and the share spoken of badly; the complaints that rose in the last week, of
     the shop as a whole and of single products, with a test for change; and topics among the clauses that no seed word
     explains, which wait for a name. ``words``: the shop's own file of aspects; ``model``: a saved model of marked
-    terms. DataError: no reviews; UsageError: the file is not there or not as it should be.
+    terms. ``sentiment``: where no word of feeling tells polarity, ask the shop's own sentiment model, or else the one
+    that comes with danggol, in the languages that it has learnt (not with ``model``). DataError: no reviews;
+    UsageError: the file is not there or not as it should be.
     """
     began = time.perf_counter()
-    told = label_aspects(shop, words, model)
+    shop.require("reviews")
+    scorer = SentimentScorer.of(shop) if sentiment and model is None else None
+    told = label_aspects(shop, words, model, scorer)
     found = shop.read("review_aspects", ["review_id", "aspect", "polarity"])
     return {
         **told,
+        "sentiment": None if scorer is None else scorer.name,
         "by_aspect": _by_aspect(found),
         "rose": rose_lately(shop, complaints(found)),
         "topics": [] if model is not None else _proposed(shop, words),
