@@ -36,6 +36,7 @@ def spread(*grades: float, many: int = MANY) -> list[str]:
         (spread(1, 1, 1, 2, 2, 3), (1, 5)), (["1"] * 80, (1, 5)), (sorted(spread(1, 2, 3, 3, 3)), (1, 5)),
         ([*spread(1, 2, 3, 4, 5)[:-1], "55"], (1, 5)), (["3", "8", "9"], (1, 10)), ([None], (1, 5)),
         (["8/10", "3/10", "1/10"], (1, 10)), (["★★★☆☆", "★☆☆☆☆"], (1, 5)), (["2점/3점", "1점/3점"], (1, 3)),
+        (["3/0", "4/0"], (1, 5)), (["-1", "-2"], (0, 5)),
     ],
 )  # fmt: skip
 def test_the_ends_of_a_scale_are_told_by_the_values(texts: list[str | None], expected: tuple[float, float]) -> None:

@@ -47,6 +47,7 @@ def test_stars_and_fractions_are_proposed_and_imported(tmp_path: Path) -> None:
         ('{ column = "r", range = [6, 1] }', ["6", "1", "3.5"], [1, 5, 3]),
         ('{ column = "r", range = [1, 10] }', ["1/10", "10/10", "4/5"], [1, 5, None]),
         ('{ column = "r", scale = 0.5 }', ["2", "10", "6/10"], [1, 5, 3]),
+        ('{ column = "r", scale = 0.0 }', ["2", "4/5", "x"], [None, None, None]),
         ('"r"', ["1", "5", "6"], [1, 5, None]),
     ],
 )  # fmt: skip

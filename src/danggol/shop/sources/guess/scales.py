@@ -39,15 +39,15 @@ def find_scale(heading: str, grades: pl.Series, tops: pl.Series) -> Scale:
         return Scale(1.0, 5.0, 1.0, "no grades in the first rows")
     low, top = _said(heading, given)
     if top is None:
-        top, sure, why = _top(given, tops.drop_nulls())
+        top, sure, why = _top(given, tops.filter(tops >= 1))
     else:
-        sure, why = 1.0, "the heading says of which scale"
-    if low is not None:
-        return Scale(low, top, sure, why)
-    low = _low(given.filter(given <= top), top)
-    if low == 0 and top < 100:
+        sure, why = 1.0, "the heading says so"
+    told = low is not None
+    low = _low(given.filter(given <= top), top) if low is None else low
+    why = f"from {low:g} to {top:g}: {why}"
+    if low == 0 and top < 100 and not told:
         sure, why = 0.6 * sure, f"{why}; 0 is taken as the lowest grade: if it stands for none, begin the range at 1"
-    return Scale(low, top, sure, f"{why}, from {low:g} to {top:g}")
+    return Scale(low, top, sure, why)
 
 
 def _said(heading: str, given: pl.Series) -> tuple[float | None, float | None]:
@@ -64,16 +64,20 @@ def _said(heading: str, given: pl.Series) -> tuple[float | None, float | None]:
 def _top(given: pl.Series, tops: pl.Series) -> tuple[float, float, str]:
     """The highest grade, how sure, and why."""
     if len(tops) * 2 > len(given):
-        return float(tops.mode().sort()[0]), 1.0, "the grades say of how many"
+        return float(tops.mode().sort()[0]), 1.0, "the grades say of how many they are"
     usual = next((top for top in _USUAL if _share(given <= top) >= _FEW_STRAY), None)
     if usual is None:
         return 5.0, 0.5, "no scale that is known holds the grades"
     seen = given.filter(given <= usual)
     most = float(seen.max() or usual)  # type: ignore[arg-type]
     if len(given) < _MANY or most == usual or given.is_sorted() or given.is_sorted(descending=True):
-        return usual, 1.0, "the highest grade is the usual one that holds them"
+        return usual, 1.0, f"{usual:g} is the first usual end that holds them"
     if usual == 100:
-        return (most, 0.9, "the highest of many grades") if most in _ROUND else (usual, 1.0, "the grades are up to 100")
+        return (
+            (most, 0.9, "that is the highest of many grades")
+            if most in _ROUND
+            else (usual, 1.0, "the grades are up to 100")
+        )
     grid = {float(n) for n in range(1, int(most) + 1)}
     if grid <= set(seen.unique()) <= grid | {0.0} and _share(given == most) >= 0.5:
         return most, 0.6, f"none of {len(given):,} grades is above {most:g}, and most are that"

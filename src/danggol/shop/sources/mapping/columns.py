@@ -235,9 +235,9 @@ def _number(
 def _grades(column: Column, rule: ColumnRule, text: pl.Series, decimal: str) -> pl.Series:
     """Grades, without those that say that they are out of another number than the mapping."""
     grades, tops = read_grades(text, decimal)
-    most = max(rule.range) if rule.range else (column.at_most or 1) / rule.scale
     frame = pl.DataFrame({"grade": grades, "top": tops})
-    return frame.select(pl.when(pl.col("top").is_null() | (pl.col("top") == most)).then("grade")).to_series()
+    most, top = max(rule.range, default=column.at_most), pl.col("top") * rule.scale
+    return frame.select(pl.when(top.is_null() | ((top - most).abs() < 1e-6)).then("grade")).to_series()
 
 
 def _ranged(column: Column, rule: ColumnRule, values: pl.Series) -> pl.Series:
