@@ -31,6 +31,8 @@ _SCRIPTS = {
     "hi": "\u0900-\u097f",
     "th": "\u0e00-\u0e7f",
 }
+CODES = frozenset({*WORDS, *_SCRIPTS, "zh"} - {"han", "latin"})
+"""ISO 639-1 codes of the languages that can be told."""
 _RUNS = {name: re.compile(f"[{letters}]+") for name, letters in _SCRIPTS.items()}
 _LATIN_WORD = re.compile(f"[{_SCRIPTS['latin']}]+(?:'[{_SCRIPTS['latin']}]+)*")
 _WEIGHT = {"ko": 2.0, "ja": 2.0, "han": 2.0}

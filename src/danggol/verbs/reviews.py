@@ -83,6 +83,7 @@ def _unlearnt(languages: dict[str, int]) -> list[str]:
 def reviews_aspects(path: Path, *, words: Path | None, model: Path | None, sentiment: bool) -> Outcome:
     """Tell what every review speaks of."""
     from danggol.reviews.aspects.verbs import aspects
+    from danggol.reviews.aspects.words import DEFAULT
 
     if words is not None and model is not None:
         raise UsageError("--words and --model are two ways to find aspects; choose one")
@@ -98,6 +99,12 @@ def reviews_aspects(path: Path, *, words: Path | None, model: Path | None, senti
             (row["reviews"], ", ".join(row["words"][:5]), (row["examples"] or [""])[0]) for row in figures["topics"]
         ]
         said.append(Table(("reviews", "words", "for example"), waiting, "Topics that no aspect explains, to be named"))
+    if figures["mute"]:
+        codes = ", ".join(figures["mute"])
+        said.append(
+            f"The file has no words of feeling in {codes}, so polarity is 0 there unless a seed tells it: copy "
+            f"[feelings.{figures['mute'][0]}] from danggol's own file, {DEFAULT}."
+        )
     if figures["sentiment"] is not None:
         by = "the Korean and English model of danggol" if figures["sentiment"] == "shipped" else figures["sentiment"]
         said.append(

@@ -188,6 +188,17 @@ def test_a_shop_writes_its_own_file(tmp_path):
         ("[topics.a]\nen = ['a']", "has a table .topics."),
         ("[feelings.en]\npleased = ['a']", "names no aspect"),
         ("[aspects.a]\nenglish = ['a']", "'english' .* is no language"),
+        ("[aspects.a]\nxx = ['a']", "'xx' .* it may be ar, de, .* ko"),
+        ("[aspects.a]\nen = ['a']\n[feelings.xx]\npleased = ['a']", "'xx' .* is no language"),
+        ("[aspects.a]\nen = ['\u3000']", "which says nothing"),
+        ("[aspects.a]\nko = ['\uff0a']", "which says nothing"),
+        ("[aspects.a]\nko = ['\u3164']", "which says nothing"),
+        ("[aspects.a]\nko = ['-*']", "which says nothing"),
+        ("[aspects.a]\nko = ['\u200b']", "which says nothing"),
+        ("[aspects.a]\nko = ['-a']", "has no seed words"),
+        ("[aspects.냄새]\nko = ['a']", 'not valid TOML.*marks: "냄새"'),
+        ("[aspects.'']\nko = ['a']", "is called ''"),
+        ("[aspects.'가격 ']\nko = ['a']", "is called '가격 '"),
         ("[aspects.a]\nen = 'a'", "must be a list of words"),
         ("[aspects.a]\nen = []", "has no seed words"),
         ("[aspects.a]\nen = ['a']\nfeeling = 2", "from -1 to 1"),
@@ -202,6 +213,28 @@ def test_a_wrong_file_is_one_sentence(tmp_path, content, words):
         AspectWords.load(path)
     with pytest.raises(UsageError, match="cannot read"):
         AspectWords.load(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp949"])
+def test_a_file_is_read_as_editors_save_it(tmp_path, encoding):
+    path = tmp_path / "mine.toml"
+    path.write_bytes('[aspects."냄새"]\r\nko = ["*냄새"]\r\n'.encode(encoding))
+    assert said(SeedAspects(path), "이상한냄새") == {"냄새": 0}
+    path.write_bytes('[aspects."냄새"]\nko = ["*냄새"]\n'.encode("utf-16"))
+    with pytest.raises(DataError, match="neither UTF-8 nor CP949"):
+        AspectWords.load(path)
+
+
+def test_languages_without_words_of_feeling_are_named(tmp_path, seeds):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[aspects.a]\nko = ["a"]\nen = ["a"]\nja = ["a"]\n[aspects.b]\nfeeling = -1\nde = ["b"]\n'
+        '[feelings.ja]\npleased = ["c"]\n',
+        "utf8",
+    )
+    assert SeedAspects(path).mute == ["en", "ko"]
+    assert SeedAspects(path, scorer=np.zeros, scored={"ko"}).mute == ["en"]
+    assert SeedAspects(path, scorer=np.zeros).mute == [] == seeds.mute
 
 
 def test_languages_are_one_a_text(seeds):

@@ -60,6 +60,14 @@ class SeedAspects:
         self.words = AspectWords.load(None if path is None else Path(path))
         self.scorer, self.scored = scorer, scored
 
+    @property
+    def mute(self) -> list[str]:
+        """The languages in which aspects are found, but nothing tells how they are spoken of: polarity is 0 there."""
+        asked = self.scorer is not None
+        return [
+            one for one in self.words.without_feeling if not (asked and (self.scored is None or one in self.scored))
+        ]
+
     @cached_property
     def _readers(self) -> Mapping[str, _Reader]:
         return {code: _Reader.of(self.words, code) for code in self.words.languages}

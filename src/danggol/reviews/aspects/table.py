@@ -55,6 +55,8 @@ def label_aspects(
 ) -> dict[str, Any]:
     """Read every review and write ``review_aspects``; says how many rows each aspect has, and how many are bad.
 
+    ``mute`` in what comes back: the languages in which nothing tells polarity, so that it is 0.
+
     By the seed words of a file (``words``; None: those that come with danggol), or by a saved :class:`AspectModel`
     (``model``). ``scorer`` is asked where no word of feeling tells polarity; a :class:`SentimentScorer` only in the
     languages that it has learnt. Memory does not grow with the reviews. DataError: the shop has no reviews, or they
@@ -82,7 +84,13 @@ def label_aspects(
             bad += found.filter(pl.col("polarity") < 0).height
             rows += writer.add(found.with_columns(as_of=pl.lit(as_of)))
     most = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:50])
-    return {"rows": rows, "aspects": most, "spoken_of_badly": bad, "as_of": as_of.isoformat()}
+    return {
+        "rows": rows,
+        "aspects": most,
+        "spoken_of_badly": bad,
+        "mute": reader.mute if isinstance(reader, SeedAspects) else [],
+        "as_of": as_of.isoformat(),
+    }
 
 
 def _batches(shop: Shop) -> Iterator[pl.DataFrame]:

@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any, Self
 
 from danggol.errors import DataError, UsageError
+from danggol.reviews.language import CODES
 from danggol.reviews.spelling import plain
+from danggol.reviews.text import decoded
 
 DEFAULT = Path(__file__).parent / "aspects.toml"
 JOINED = ("ko", "ja", "zh")
 """Languages in which a word may go on behind a seed: with endings, or since words are not parted."""
-_CODE = re.compile(r"[a-z]{2}")
+_BLANK = "*\u115f\u1160"
+"""What says nothing, beside blanks and what is not printed: stars, and the letters of Korean that fill a gap."""
+_UNQUOTED = re.compile(r"^\s*\[aspects\.([^\"'\]\x00-\x7f][^\"'\]\n]*)\]", re.MULTILINE)
+"""An aspect's name that TOML cannot read."""
 _SYLLABLE = "[\uac00-\ud7a3]"
 _FEELINGS = ("pleased", "displeased", "before", "after", "idle")
 
@@ -47,14 +52,13 @@ class AspectWords:
 
     @classmethod
     def load(cls, path: Path | None = None) -> Self:
-        """Read a file, or the package's own. UsageError: there is none. DataError: it breaks a rule."""
+        """Read a file, UTF-8 or CP949, or the package's own. UsageError: there is none. DataError: it breaks a rule."""
         source = path or DEFAULT
         try:
-            held = tomllib.loads(source.read_text("utf8"))
+            content = source.read_bytes()
         except OSError as error:
             raise UsageError(f"cannot read the file of aspects {source}: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise DataError(f"the file of aspects {source} is not valid TOML: {error}") from error
+        held = _parsed(content, source)
         for name in held:
             if name not in ("aspects", "feelings"):
                 raise DataError(
@@ -65,11 +69,13 @@ class AspectWords:
             raise DataError(f"{source} names no aspect; write a table [aspects.NAME] with seed words")
         seeds, feeling = {}, {}
         for name, table in aspects.items():
+            if not name.isprintable() or not name or name != name.strip():
+                raise DataError(f"an aspect in {source} is called {name!r}; give it a name without blanks at its ends")
             where = f"[aspects.{name}] of {source}"
             feeling[name] = _feeling(table.get("feeling", 0), where)
             seeds[name] = {code: _words(table[code], code, where) for code in table if code != "feeling"}
             _codes(seeds[name], where)
-            if not any(seeds[name].values()):
+            if not any(meant(words) for words in seeds[name].values()):
                 raise DataError(f"{where} has no seed words; give some by language, such as en = ['price']")
         _codes(feelings, f"the feelings of {source}")
         return cls(seeds, feeling, {code: _felt(table, code, source) for code, table in feelings.items()})
@@ -79,13 +85,20 @@ class AspectWords:
         """The languages that have seed words."""
         return sorted({code for held in self.seeds.values() for code in held})
 
+    @property
+    def without_feeling(self) -> list[str]:
+        """The languages with seeds that say nothing by themselves, and without words of feeling beside them."""
+        open_ = {code for name, held in self.seeds.items() if not self.feeling[name] for code in held}
+        felt = {code for code, one in self.feelings.items() if meant((*one.pleased, *one.displeased))}
+        return sorted(open_ - felt)
+
 
 class WordFinder:
     """Finds the words of a list in plain text (see :func:`plain`), longest first, but not in those with a minus."""
 
     def __init__(self, words: Sequence[str], language: str, within: bool = False) -> None:
         """``within``: any word may stand within another one, with a star ahead or without."""
-        other = [word.strip()[1:] for word in words if _is_other(word)]
+        other = [_bare(word) for word in words if _is_other(word)]
         self._meant = re.compile(_pattern(meant(words), language, within))
         self._other = re.compile(_pattern(other, language, within)) if other else None
 
@@ -114,7 +127,7 @@ def meant(words: Sequence[str]) -> list[str]:
 
 
 def _is_other(word: str) -> bool:
-    return word.strip().startswith("-")
+    return plain(word).strip().startswith("-")
 
 
 def _pattern(words: Sequence[str], language: str, within: bool) -> str:
@@ -143,16 +156,39 @@ def _tables(held: Mapping[str, Any], name: str, source: Path) -> dict[str, dict[
     return found
 
 
+def _parsed(content: bytes, source: Path) -> dict[str, Any]:
+    try:
+        text = decoded(content)
+    except DataError:
+        raise DataError(f"the file of aspects {source} is neither UTF-8 nor CP949 (EUC-KR); save it as UTF-8") from None
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        unquoted = _UNQUOTED.search(text)
+        hint = "" if unquoted is None else f'; write other letters than a to z in quotation marks: "{unquoted[1]}"'
+        raise DataError(f"the file of aspects {source} is not valid TOML: {error}{hint}") from error
+
+
 def _words(value: Any, name: str, where: str) -> list[str]:
-    if not isinstance(value, list) or not all(isinstance(one, str) and one.strip(" *") for one in value):
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise DataError(f"'{name}' in {where} must be a list of words in quotation marks, got {str(value)[:60]}")
+    for word in value:
+        if not any(one.isprintable() and not one.isspace() and one not in _BLANK for one in _bare(word)):
+            raise DataError(f"'{name}' in {where} holds the word {word!r}, which says nothing; take it out")
     return list(value)
+
+
+def _bare(word: str) -> str:
+    """A word without blanks at its ends, and without its minus."""
+    return plain(word).strip()[_is_other(word) :]
 
 
 def _codes(codes: Mapping[str, Any], where: str) -> None:
     for code in codes:
-        if not _CODE.fullmatch(code):
-            raise DataError(f"'{code}' in {where} is no language; write two small letters, such as ko or en")
+        if code not in CODES:
+            raise DataError(
+                f"'{code}' in {where} is no language that danggol can tell; it may be {', '.join(sorted(CODES))}"
+            )
 
 
 def _feeling(value: Any, where: str) -> float:
