@@ -47,7 +47,12 @@ def _spam(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, An
 def _label(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
     from danggol.reviews.sentiment.labelling import label
 
-    return label(shop)
+    figures = label(shop)
+    strange = sum(figures["unlearnt"].values())
+    if not strange:
+        return figures
+    which = f"{strange:,} of {figures['reviews']:,} are in languages that the model has not learnt (reviews train)"
+    return {**figures, "note": f"done; {which}"}
 
 
 def _aspects(shop: Shop, seed: int, settings: Mapping[str, Any]) -> Mapping[str, Any]:  # noqa: ARG001  # one form
@@ -106,7 +111,7 @@ def run(
 
     Causes of reviews are named where the shop has a model of its own for them: only its people can teach one.
     ``settings``: those of each capability, by its name. Returns each step's figures by its name; a step that was passed
-    over has ``{"skipped": why}``.
+    over has ``{"skipped": why}``; one that has something to say besides has a ``note``.
     """
     figures: dict[str, Mapping[str, Any]] = {}
     steps = [step for step in STEPS if step.wanted(shop)]

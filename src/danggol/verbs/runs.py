@@ -24,7 +24,7 @@ def run(path: Path, *, seed: int) -> Outcome:
 def _run_words(figures: Mapping[str, Mapping[str, Any]]) -> list[str | Table]:
     from danggol import pipeline
 
-    rows = [(name, found.get("skipped", "done")) for name, found in figures.items()]
+    rows = [(name, found.get("skipped") or found.get("note", "done")) for name, found in figures.items()]
     said: list[str | Table] = [Table(("step", "outcome"), rows)]
     where = pipeline.report_path(figures)
     if where:
