@@ -17,14 +17,17 @@ from pathlib import Path
 
 import polars as pl
 
-from danggol.reviews import SentimentSettings
+from danggol.reviews import SentimentModel, SentimentSettings
 from danggol.reviews.sentiment.labelling import SHIPPED
+from danggol.reviews.sentiment.measuring import measure, shown
 from danggol.reviews.sentiment.training import train
 from danggol.shop import Shop
 
 FILMS = 40_000
 """Film comments that go in: more of them bring nothing to reviews of goods."""
 TEACHERS = ('members=["linear", "cnn"]', "dropout=0.4", "epochs=3")
+OTHERS = Path("marc", "reviews.parquet")
+"""Reviews of all goods in six languages, to measure on: not to learn from, since their licence does not allow it."""
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "reviews"
 NOTES = (
     "naver shopping: Korean shopping reviews with 1, 2, 4 or 5 stars; public domain as bab2min/corpus states it.",
@@ -49,6 +52,16 @@ def main() -> None:
         told = train(shop, options.to, settings, NOTES, balanced=True, distil=True)
     print((options.to / "card.md").read_text("utf8"))
     print(f"{told['model']}: trained in {told['seconds']:.0f} s")
+    if (options.data / OTHERS).exists():
+        others(SentimentModel.load(options.to), options.data / OTHERS)
+
+
+def others(model: SentimentModel, file: Path) -> None:
+    """Print how right the model is on reviews of other goods, in languages that it has learnt and in others."""
+    rows = pl.read_parquet(file).filter(split="test").filter(pl.col("stars") != 3)
+    for language, some in rows.sort("language").group_by("language", maintain_order=True):
+        told = measure(model, some.select("text", label=(pl.col("stars") > 3).cast(pl.Float64), source=pl.lit(None)))
+        print(f"{language[0]}, all goods: {shown(told['accuracy'])}, answered {told['answered']:.1%}")
 
 
 def public_shop(data: Path, path: Path) -> Shop:
