@@ -93,7 +93,7 @@ def reviews_aspects(path: Path, *, words: Path | None, model: Path | None, senti
         for row in figures["by_aspect"]
     ]
     said: list[str | Table] = [Table(("aspect", "reviews", "bad", "good"), rows)]
-    said.append(_risen(figures["rose"], "complaint"))
+    said.append(_risen(figures, "complaint"))
     if figures["topics"]:
         waiting = [
             (row["reviews"], ", ".join(row["words"][:5]), (row["examples"] or [""])[0]) for row in figures["topics"]
@@ -114,10 +114,21 @@ def reviews_aspects(path: Path, *, words: Path | None, model: Path | None, senti
     return Outcome(figures, said)
 
 
-def _risen(rows: Sequence[Mapping[str, Any]], what: str) -> str | Table:
-    """What rose in the last week of the reviews."""
+_NOT_COMPARED = {
+    "no times": "No review tells when it was written, so no {} could be compared with the weeks before.",
+    "no weeks before": "The reviews are of one week, or of weeks far apart: there is nothing to compare its {}s with.",
+    "none named": "No {} is named in the last week and the weeks before, so none was compared.",
+    "too few": "There are too few reviews in the last week, or before it, to tell whether a {} rose.",
+}
+
+
+def _risen(figures: Mapping[str, Any], what: str) -> str | Table:
+    """What rose in the last week of the reviews, or why that cannot be told."""
+    rows = figures["rose"]
+    if figures["not_compared"] is not None:
+        return _NOT_COMPARED[figures["not_compared"]].format(what)
     if not rows:
-        return f"No {what} rose in the last week more than by chance."
+        return f"No {what} rose in the last week more than by chance ({figures['compared']:,} compared)."
     risen = [
         (
             row["product_id"],
@@ -157,7 +168,7 @@ def reviews_causes(
     said += [
         f"{figures['reviews']:,} reviews read by the model in {figures['model']}.",
         Table(("cause", "reviews", "share"), rows, "Where the answer is likelier right than wrong"),
-        _risen(figures["rose"], "cause"),
+        _risen(figures, "cause"),
         f"{figures['reviews'] - figures['sure']:,} answers are likelier wrong than right, by their own probability. "
         f"Written to review_causes of {path}.",
     ]

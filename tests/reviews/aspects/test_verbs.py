@@ -12,6 +12,7 @@ from danggol.errors import DataError
 from danggol.reviews.aspects.verbs import aspects
 from danggol.reviews.sentiment import SentimentModel
 from danggol.shop import Shop
+from danggol.verbs import reviews_aspects
 
 BEGAN = datetime(2024, 1, 1, 12, tzinfo=UTC)
 
@@ -53,6 +54,39 @@ def test_reviews_without_times_and_products_are_labelled_too(tmp_path: Path) -> 
     told = aspects(shop)
     assert told["rose"] == []
     assert told["rows"] == 1
+
+
+NO_TIME = pl.lit(None, pl.Datetime("us", "UTC"))
+
+
+@pytest.mark.parametrize(
+    ("table", "why", "said"),
+    [
+        (reviews(0.1).with_columns(ts=NO_TIME), "no times", "No review tells when"),
+        (reviews(0.1).filter(pl.col("ts") >= BEGAN + timedelta(weeks=9)), "no weeks before", "of one week"),
+        (reviews(0.1).filter(pl.col("text").str.contains("가격")), "none named", "No complaint is named"),
+        (reviews(0.9).group_by("product_id").tail(3), "no weeks before", "of one week"),
+        (reviews(0.1).group_by("product_id", pl.col("ts").dt.truncate("2w")).head(1), "too few", "too few reviews"),
+        (reviews(0.1), None, "more than by chance"),
+    ],
+)
+def test_it_is_said_why_nothing_rose(tmp_path: Path, table: pl.DataFrame, why: str | None, said: str) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    shop.write("reviews", table.select("review_id", "product_id", "text", "ts"))
+    told = reviews_aspects(shop.path, words=None, model=None, sentiment=False)
+    assert (told.figures["not_compared"], told.figures["rose"]) == (why, [])
+    assert (told.figures["compared"] == 0) == (why is not None)
+    assert any(said in str(line) for line in told.text)
+
+
+def test_a_file_without_words_of_feeling_is_told_so(tmp_path: Path) -> None:
+    shop = Shop.create(tmp_path / "shop")
+    shop.write("reviews", reviews(0.1))
+    (tmp_path / "mine.toml").write_text('[aspects.price]\nko = ["*가격"]\n', "utf8")
+    given = {"words": tmp_path / "mine.toml", "model": None}
+    silent, heard = (reviews_aspects(shop.path, **given, sentiment=one) for one in (False, True))
+    assert any("no words of feeling in ko" in str(line) for line in silent.text)
+    assert not any("no words of feeling" in str(line) for line in heard.text)
 
 
 @pytest.mark.parametrize(("sentiment", "polarity"), [(True, -1), (False, 0)])

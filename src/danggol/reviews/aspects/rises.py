@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 WHOLE_SHOP = "(all)"
 """The shop as a whole, among the products that are tested."""
+UNTESTED = ("no times", "no weeks before", "none named", "too few")
+"""Why nothing is tested: no review tells a time, all are of one week, none names a cause, or they are too few."""
 _LATE_REVIEWS = """
     SELECT review_id, product_id, ts FROM reviews WHERE ts >= (SELECT max(ts) FROM reviews) - to_weeks($weeks)
 """
@@ -68,19 +70,36 @@ def rises(
     return pl.concat([empty, *found]).sort(["q", "p", "week", "product_id", "cause"])
 
 
-def rose_lately(shop: Shop, mentions: pl.DataFrame, most: int = 20) -> list[dict[str, Any]]:
+def rose_lately(shop: Shop, mentions: pl.DataFrame, most: int = 20) -> dict[str, Any]:
     """What rose in the last week of a shop's reviews, of the whole shop and of single products, as plain JSON.
 
-    ``mentions``: ``review_id``, ``cause``; ``most``: rows. Only the weeks that are compared are read. DataError: the
-    shop has no reviews.
+    ``rose``: the rows; ``compared``: pairs of product and cause that were tested; ``not_compared``: why there were
+    none, of :data:`UNTESTED`, or None. ``mentions``: ``review_id``, ``cause``; ``most``: rows. Only the weeks that are
+    compared are read. DataError: the shop has no reviews.
     """
     settings = RiseSettings(zone=shop.config.timezone)
     shop.require("reviews")
     held = shop.sql(_LATE_REVIEWS, {"weeks": settings.past + 2}).unique("review_id", keep="first")
     whole = rises(held.with_columns(product_id=pl.lit(WHOLE_SHOP)), mentions, settings=settings)
-    found = pl.concat([whole, rises(held, mentions, settings=settings)]).filter(pl.col("rose"))
+    tested = pl.concat([whole, rises(held, mentions, settings=settings)])
     columns = ("product_id", "cause", "week", "reviews", "named", "share", "past_share", "q", "examples")
-    return [{**row, "week": row["week"].isoformat()} for row in found.select(columns).head(most).to_dicts()]
+    found = tested.filter(pl.col("rose")).select(columns).head(most)
+    return {
+        "rose": [{**row, "week": row["week"].isoformat()} for row in found.to_dicts()],
+        "compared": tested.height,
+        "not_compared": None if tested.height else _why_untested(held, mentions, settings),
+    }
+
+
+def _why_untested(held: pl.DataFrame, mentions: pl.DataFrame, settings: RiseSettings) -> str:
+    timed = held.drop_nulls("ts")
+    if not timed.height:
+        return "no times"
+    week = timed.select(_monday(timed.schema["ts"], settings.zone)).to_series()
+    last = week.max()
+    if not isinstance(last, date) or not week.is_between(last - timedelta(weeks=settings.past), last, "left").any():
+        return "no weeks before"
+    return "too few" if timed.join(mentions, on="review_id", how="semi").height else "none named"
 
 
 def benjamini_hochberg(p: Floats) -> Floats:

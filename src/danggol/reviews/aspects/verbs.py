@@ -42,7 +42,7 @@ def aspects(shop: Shop, words: Path | None = None, model: Path | None = None, se
         **told,
         "sentiment": None if scorer is None else scorer.name,
         "by_aspect": _by_aspect(found),
-        "rose": rose_lately(shop, complaints(found)),
+        **rose_lately(shop, complaints(found)),
         "topics": [] if model is not None else _proposed(shop, words),
         "seconds": round(time.perf_counter() - began, 1),
     }

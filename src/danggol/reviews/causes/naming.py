@@ -50,7 +50,7 @@ def name_causes(shop: Shop, model: str | Path | None = None) -> dict[str, Any]:
     with one_at_a_time(shop, _PARTS, "naming the causes of the reviews"):
         figures = _written(shop, reader, folder)
     told = shop.sql("SELECT review_id, cause FROM review_causes WHERE probability >= $sure", {"sure": SURE})
-    return {**figures, "rose": rose_lately(shop, told)}
+    return {**figures, **rose_lately(shop, told)}
 
 
 def _written(shop: Shop, reader: CauseModel, folder: Path) -> dict[str, Any]:
