@@ -70,6 +70,7 @@ def test_a_seed_inside_another_word_is_not_meant(seeds, text, aspects):
         ("가격이 아쉬워요", -1),
         ("크기가 종류별로 있어요", 0),
         ("배송이 겁나빠르네요", 1),
+        ("가격은 주문제작이라 그래요", 0),
         ("Die Lieferung ist schon da", 0),
         ("Die Lieferung war problemlos", 1),
         ("收到快递了", 0),
