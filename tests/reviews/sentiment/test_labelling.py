@@ -103,7 +103,7 @@ def test_odd_texts_are_labelled_too(shop: Shop) -> None:
 
 
 def test_languages_that_were_not_learnt_are_unsure(shop: Shop) -> None:
-    strange = ["Das Produkt ist leider kaputt und die Hülle fehlt", "とても良い商品でした", "terrible and late"]
+    strange = ["Die Hose ist leider kaputt und der Knopf fehlt", "とても良い商品でした", "terrible and late"]
     shop.write("reviews", pl.DataFrame({"review_id": ["a", "b", "c"], "text": strange, "rating": [5.0, 1.0, 5.0]}))
     assert label(shop)["unlearnt"] == {"de": 1, "ja": 1}
     rows = shop.read("review_sentiment")
