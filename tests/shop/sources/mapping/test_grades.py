@@ -21,12 +21,23 @@ REVIEWS = '[reviews]\nreview_id = "id"\ntext = "text"\nrating = {}\n'
         ("4", 4, None), ("4점", 4, None), ("4/5", 4, 5), ("4점/5점", 4, 5), ("４／５", 4, 5), ("4 of 5", 4, 5),
         ("4.5 out of 5 stars", 4.5, 5), ("5점 만점에 4점", 4, 5), ("★★★★☆", 4, 5), ("★★★½☆", 3.5, 5),
         ("⭐️⭐️⭐️", 3, None), ("★ 4.5", 4.5, None), ("별점 3점", 3, None), ("1 star", 1, None),
+        ("4.0/5.0", 4, 5), ("4.0 out of 5.0", 4, 5), ("4.5점/5.0점", 4.5, 5), ("별점 4/5", 4, 5),
+        ("평점: 4.5/5", 4.5, 5), ("5점 (5점 만점)", 5, 5), ("4.5/10점 만점", 4.5, 10),
+        ("5つ星のうち4.0", 4, 5), ("4,5 von 5 Sternen", 4.5, 5),
+        ("4,0 sur 5,0", 4, 5), ("4 de 5", 4, 5), ("★★★★★(5)", 5, None), ("★★★★☆ (4/5)", 4, 5), ("4½", 4.5, None),
+        ("★★★½☆ 3.5", 3.5, None), ("4/5.5", None, None), ("45점 만점", None, None), ("평점", None, None),
         ("좋아요", None, None), ("2024/05/03", None, None), (None, None, None),
     ],
 )  # fmt: skip
 def test_grades_as_shops_write_them(text: str | None, grade: float | None, top: float | None) -> None:
     grades, tops = read_grades(pl.Series("rating", [text, "x"]))
     assert (grades[0], tops[0]) == (grade, top)
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_grade_with_its_highest_needs_no_sign_for_fractions(decimal: str) -> None:
+    grades, tops = read_grades(pl.Series("rating", ["4,5 von 5", "4.5 out of 5.0", "x"]), decimal)
+    assert (grades.to_list(), tops.to_list()) == ([4.5, 4.5, None], [5, 5, None])
 
 
 def test_stars_and_fractions_are_proposed_and_imported(tmp_path: Path) -> None:
