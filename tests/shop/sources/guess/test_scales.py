@@ -50,6 +50,16 @@ def test_a_heading_that_says_the_scale_decides_unless_the_values_are_others() ->
     assert scale(["3", "80"], "score/5") == (0, 100)
 
 
+@pytest.mark.parametrize("heading", ["평점(1점~10점)", "score 1～10", "score 1〜10", "score 1 TO 10", "score(1-10점)"])
+def test_a_heading_may_write_the_ends_in_many_ways(heading: str) -> None:
+    assert scale(["3", "4"], heading) == (1, 10)
+
+
+@pytest.mark.parametrize("heading", ["rating_Q1-24", "rating 1-24", "Q1-10 rating", "rating 2.1-10", "rating/1"])
+def test_a_heading_that_numbers_a_question_says_no_scale(heading: str) -> None:
+    assert scale(spread(1, 2, 3, 4, 5), heading) == (1, 5)
+
+
 @pytest.mark.parametrize(("low", "high"), [(1, 10), (0, 100), (0, 5), (1, 3)])
 def test_the_angriest_and_the_happiest_keep_their_place(tmp_path: Path, low: int, high: int) -> None:
     grades = [low, high, high, *range(low, high + 1, max(1, (high - low) // 10)), *[high] * MANY]

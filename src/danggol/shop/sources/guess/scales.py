@@ -15,7 +15,9 @@ _FEW_STRAY = 0.95
 """Of the grades, the share that a scale must hold: one slip of the pen shall not stretch it."""
 _SOME, _MANY = 20, 50
 """Grades from which their steps, and the highest of them, tell something."""
-_OF_ENDS = r"(?<!\d)([01])\s*(?:[-~–∼]|to)\s*(\d{1,3})(?!\d)"
+_TOPS = frozenset((3, 4, 5, 6, 7, 10, 20, 50, 100))
+"""Highest grades that a heading is believed; of others it numbers a question."""
+_OF_ENDS = r"(?<![\d.,A-Za-z])([01])\s*점?\s*(?:[-~–∼～〜]|to)\s*(\d{1,3})(?!\d)"
 _OF_TOP = r"(\d{1,3})\s*점\s*만점|out\s*of\s*(\d{1,3})|/\s*(\d{1,3})(?!\d)"
 
 
@@ -52,13 +54,13 @@ def find_scale(heading: str, grades: pl.Series, tops: pl.Series) -> Scale:
 
 def _said(heading: str, given: pl.Series) -> tuple[float | None, float | None]:
     """The ends of the scale as the heading tells them, unless the values are others."""
-    if ends := re.search(_OF_ENDS, heading):
+    if ends := re.search(_OF_ENDS, heading, re.IGNORECASE):
         low, top = float(ends[1]), float(ends[2])
     elif highest := re.search(_OF_TOP, heading, re.IGNORECASE):
         low, top = None, float(next(filter(None, highest.groups())))
     else:
         return None, None
-    return (low, top) if top > 1 and _share(given <= top) >= _FEW_STRAY else (None, None)
+    return (low, top) if top in _TOPS and _share(given <= top) >= _FEW_STRAY else (None, None)
 
 
 def _top(given: pl.Series, tops: pl.Series) -> tuple[float, float, str]:
