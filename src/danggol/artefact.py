@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 CONFIG = "config.json"
+_DAMAGED = ("", "")
+"""Of a model whose configuration cannot be read; another may take its place."""
 
 
 def publish(target: Path, files: Mapping[str, str | bytes]) -> None:
@@ -30,7 +32,7 @@ def publish(target: Path, files: Mapping[str, str | bytes]) -> None:
     Two saves at once follow one another.
     """
     target = target.absolute()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    check_target(target)
     with FileLock(_lock(target)):
         _publish(target, files)
 
@@ -41,9 +43,16 @@ def _lock(target: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"danggol-{getattr(os, 'getuid', int)()}-{name}.lock"
 
 
-def check_target(target: Path) -> None:
-    """UsageError where a model cannot be put: something else lies there, or the place cannot be written to."""
-    if target.exists() and not (target / CONFIG).exists() and any(target.iterdir() if target.is_dir() else [target]):
+def check_target(target: Path, capability: str | None = None, model: str | None = None) -> None:
+    """UsageError where a model cannot be put: something else lies there, or the place cannot be written to.
+
+    What lies there must be a model of danggol; of this capability and this model where they are given.
+    """
+    there = any(target.iterdir() if target.is_dir() else [target]) if target.exists() else False
+    held = _model_in(target) if there else None
+    if capability is not None and held not in {None, _DAMAGED, (capability, model or capability)}:
+        raise UsageError(f"{target} holds another model ({' '.join(held or ())}); choose another folder for the model")
+    if there and held is None:
         raise UsageError(f"{target} holds something else than a model; choose another folder for the model")
     parent = target.absolute().parent
     try:
@@ -52,6 +61,18 @@ def check_target(target: Path) -> None:
             pass
     except OSError as error:
         raise UsageError(f"cannot write to {parent} ({error.strerror}); choose another folder for the model") from error
+
+
+def _model_in(target: Path) -> tuple[str, str] | None:
+    """Capability and name of the model in a folder; None where there is none of danggol."""
+    try:
+        config = json.loads((target / CONFIG).read_text("utf8"))
+    except OSError:
+        return None
+    except ValueError:
+        return _DAMAGED
+    capability = config.get("capability") if isinstance(config, dict) else None
+    return None if capability is None else (str(capability), str(config.get("model", capability)))
 
 
 def _publish(target: Path, files: Mapping[str, str | bytes]) -> None:

@@ -38,7 +38,7 @@ def train(
     began = time.perf_counter()
     chosen = settings or CauseSettings()
     folder = shop.path / "models" / "causes" if to is None else Path(to)
-    artefact.check_target(folder)
+    artefact.check_target(folder, "reviews", "causes")
     labelled = labelled_reviews(shop, labels)
     figures = measure(labelled, chosen)
     reviews = labelled.reviews
