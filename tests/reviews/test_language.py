@@ -13,6 +13,7 @@ from danggol.reviews.language import language, languages
         ("とても良い商品でした", "ja"),
         ("非常好，质量不错", "zh"),
         ("価格対応", "ja"),
+        ("这个东西质量很好，物流也快，客服态度不错，良の品", "zh"),
         ("The shoes fit well and I love them", "en"),
         ("Die Ware kam leider nicht an", "de"),
         ("Très bon produit, livraison rapide", "fr"),

@@ -68,7 +68,8 @@ def language(text: str, expected: Collection[str] = ()) -> Language:
         return Language(UNKNOWN, 0.0)
     if counts["han"]:
         # characters stand for Japanese beside kana; without kana and Korean, for Chinese
-        counts["ja" if _japanese(text, counts) else "zh"] = counts.pop("han") + counts["ja"] * _japanese(text, counts)
+        japanese = _japanese(text, counts)
+        counts["ja" if japanese else "zh"] = counts.pop("han") + counts["ja"] * japanese
     best = max(counts, key=lambda name: counts[name])
     share = counts[best] / total
     if best != "latin":
@@ -84,7 +85,7 @@ def languages(texts: Sequence[str], expected: Collection[str] = ()) -> list[Lang
 
 def _japanese(text: str, counts: dict[str, float]) -> bool:
     if counts["ja"]:
-        return counts["ja"] * 10 > counts.get("han", counts["ja"])
+        return counts["ja"] * 10 > counts["han"]
     letters = set(text[:_LETTERS])
     return len(letters & _JAPANESE) > len(letters & _CHINESE)
 

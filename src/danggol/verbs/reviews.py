@@ -40,7 +40,7 @@ def reviews_train(
             f"Learnt from {figures['learnt_from']:,} reviews in {figures['seconds']:.0f} s; the model is in "
             f"{figures['model']}, with its card.",
             Table(("language or source", "reviews", "accuracy"), rows, "On reviews kept from training"),
-            f"It is sure of {figures['answered']:.1%} of them, and reads {figures['per_second']:,} reviews a second.",
+            f"It is sure of {figures['answered']:.1%} of them{_speed(figures['per_second'])}.",
         ],
     )
 
@@ -67,6 +67,11 @@ def reviews_label(path: Path, *, model: Path | None) -> Outcome:
             f"{figures['contradict_their_stars']:,} contradict their stars. Written to review_sentiment of {path}.",
         ],
     )
+
+
+def _speed(per_second: int | None) -> str:
+    """What is said of a model's speed, where it was measured."""
+    return "" if per_second is None else f", and reads {per_second:,} reviews a second"
 
 
 def _unlearnt(languages: dict[str, int]) -> list[str]:

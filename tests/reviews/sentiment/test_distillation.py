@@ -28,6 +28,15 @@ def said(many: int, seed: int, ending: str = "") -> tuple[list[str], np.ndarray]
     return [f"{one}{ending} {nth} {two}{ending}" for nth, (one, two) in enumerate(words)], label.astype(float)
 
 
+def test_a_language_that_no_label_taught_is_not_learnt() -> None:
+    texts, labels = reviews(400)
+    strange = [f"とても良い商品でした {nth}" for nth in range(200)]
+    linear = SentimentSettings(bits=12)
+    model = distil([*texts, *strange], np.append(labels, np.full(200, np.nan)), linear, linear)
+    assert model.languages is not None
+    assert "ja" not in model.languages
+
+
 def test_a_student_learns_words_that_only_texts_without_label_have() -> None:
     texts, label = said(300, 0)
     others, _ = said(300, 1, "용")

@@ -138,6 +138,20 @@ def test_a_model_takes_the_place_of_the_working_folder(
     assert SentimentModel.load(tmp_path / "here").languages == {"ko", "en"}
 
 
+def test_no_other_model_is_replaced(shop: Shop, tmp_path: Path) -> None:
+    hub = tmp_path / "hub"
+    hub.mkdir()
+    (hub / "config.json").write_text('{"model_type": "bert"}')
+    with pytest.raises(UsageError, match="something else than a model"):
+        train(shop, hub)
+    (hub / "config.json").write_text('{"capability": "reviews", "model": "causes"}')
+    with pytest.raises(UsageError, match="another model"):
+        train(shop, hub)
+    (hub / "config.json").write_text('{"capabil')
+    train(shop, hub, SentimentSettings(bits=12))
+    assert SentimentModel.load(hub).languages
+
+
 def test_a_place_that_cannot_be_written_to_is_said_before_training(shop: Shop, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("a file")
     with pytest.raises(UsageError, match="cannot write to"):

@@ -33,8 +33,10 @@ _STRENGTH = 16.0
 
 
 def student_of(settings: SentimentSettings) -> SentimentSettings:
-    """The settings with the strength that suits a student, where they do not say one themselves."""
-    return settings if "strength" in settings.model_fields_set else settings.model_copy(update={"strength": _STRENGTH})
+    """The settings with the strength that suits a linear student, where they do not say one themselves."""
+    if settings.kind != "linear" or "strength" in settings.model_fields_set:
+        return settings
+    return settings.model_copy(update={"strength": _STRENGTH})
 
 
 def distil(
@@ -61,7 +63,11 @@ def distil(
     own = shares_of(labels, teacher.target)
     told = taught(texts, own, teacher, weights, folds, start)
     mixed = np.where(np.isnan(own), told, share * own + (1 - share) * told)
-    return SentimentModel(student).fit(texts, mixed, weights, start)
+    model = SentimentModel(student).fit(texts, mixed, weights, start)
+    # a language that no label taught is not learnt, however many texts the teachers told
+    labelled = [text for text, one in zip(texts, own[:, 0], strict=True) if not np.isnan(one)]
+    model.languages = model.languages_of(labelled)
+    return model
 
 
 def taught(

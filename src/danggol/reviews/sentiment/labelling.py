@@ -68,7 +68,8 @@ def _labelled(shop: Shop, folder: Path) -> dict[str, Any]:
             rows = pl.read_parquet(file)
             _count(counts, rows["label"])
             if reader.languages is not None:
-                _count(unlearnt, rows.filter(~pl.col("language").is_in(list(reader.languages)))["language"])
+                strange = ~pl.col("language").is_in(list(reader.languages)) & (pl.col("label") == "unsure")
+                _count(unlearnt, rows.filter(strange)["language"])
             contradict += int(rows["disagrees_with_rating"].sum() or 0)
             reviews += writer.add(rows.with_columns(as_of=pl.lit(as_of)))
     sweep_parts(shop, _PARTS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from danggol.metrics import Interval, wilson
+from danggol.reviews.language import UNKNOWN
 from danggol.reviews.sentiment.model import SentimentModel
 from danggol.reviews.sentiment.settings import SentimentSettings
 from danggol.version import __version__
@@ -45,6 +45,7 @@ def measure(model: SentimentModel, rows: pl.DataFrame) -> dict[str, Any]:
         score = said["score"].to_numpy()
         right = (((score > 0) == (labels > middle)) & (score != 0)).astype(np.float64)
         labels = labels > middle
+    right *= (said["label"] != "unreadable").to_numpy()
     sure = ~said["label"].is_in(["unsure", "unreadable"]).to_numpy()
     return {
         **_figures(right, labels),
@@ -58,7 +59,8 @@ def measure(model: SentimentModel, rows: pl.DataFrame) -> dict[str, Any]:
 def read_alone(model: SentimentModel, texts: Sequence[str]) -> dict[str, Any]:
     """Size of a model as it is saved, and how fast and in how much memory a process of its own reads texts on one core.
 
-    The process starts in safe mode: a file of the working folder that bears a library's name is not run.
+    The process starts in safe mode: a file of the working folder that bears a library's name is not run. Speed and
+    memory are None where it fails.
     """
     one = dict.fromkeys(("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     code = "from danggol.reviews.sentiment.measuring import timed; timed()"
@@ -67,14 +69,15 @@ def read_alone(model: SentimentModel, texts: Sequence[str]) -> dict[str, Any]:
         done = subprocess.run(
             [sys.executable, "-P", "-c", code],
             input=json.dumps({"folder": str(folder), "texts": list(texts)}),
-            env=os.environ | one,
+            env=os.environ | one | {"CUDA_VISIBLE_DEVICES": ""},
             capture_output=True,
             text=True,
             encoding="utf8",
-            check=True,
+            check=False,
         )
         size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file())
-    return {"size_mb": round(size / 1e6, 1), **json.loads(done.stdout)}
+    told = json.loads(done.stdout) if done.returncode == 0 else {"per_second": None, "peak_mb": None}
+    return {"size_mb": round(size / 1e6, 1), **told}
 
 
 def timed() -> None:
@@ -86,14 +89,14 @@ def timed() -> None:
     began = time.perf_counter()
     model.predict(texts)
     seconds = time.perf_counter() - began
-    sys.stdout.write(json.dumps({"per_second": round(len(texts) / max(seconds, 1e-9)), "peak_mb": round(_peak())}))
+    sys.stdout.write(json.dumps({"per_second": round(len(texts) / max(seconds, 1e-9)), "peak_mb": _peak()}))
 
 
-def _peak() -> float:
-    """The most memory of this process so far, in MB, without what its parent held when it was begun."""
+def _peak() -> int | None:
+    """The most memory of this process so far, in MB, without what its parent held when it began; None if not told."""
     status = Path("/proc/self/status")
     told = status.read_text("ascii").partition("VmHWM:")[2].split() if status.exists() else []
-    return float(told[0]) / 1024 if told else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return round(int(told[0]) / 1024) if told else None
 
 
 def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
@@ -124,8 +127,7 @@ def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
         ),
         "",
         f"- Answered (confidence of {settings.sure:g} or more): {told['answered']:.1%}{sure}.",
-        f"- {told['size_mb']:.1f} MB; reads {told['per_second']:,} reviews a second on one core of the machine that "
-        f"trained it, with {told['peak_mb']:,} MB of memory for the whole process.",
+        f"- {told['size_mb']:.1f} MB{_speed(told)}.",
         "",
         "## Limits",
         "",
@@ -135,6 +137,14 @@ def card(settings: SentimentSettings, told: dict[str, Any]) -> str:
         _reach(told["languages"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _speed(told: Mapping[str, Any]) -> str:
+    """How fast and in how much memory it reads, where that was measured."""
+    if told["per_second"] is None:
+        return ""
+    memory = "" if told["peak_mb"] is None else f", with {told['peak_mb']:,} MB of memory for the whole process"
+    return f"; reads {told['per_second']:,} reviews a second on one core of the machine that trained it{memory}"
 
 
 def _reach(languages: Sequence[str] | None) -> str:
@@ -168,7 +178,7 @@ def _parts(right: NDArray[np.float64], labels: NDArray[Any], names: Sequence[str
     """Reviews and accuracy of each part that is large enough."""
     column = np.array([name or "" for name in names], dtype=np.str_)
     found = {}
-    for name in sorted(set(column.tolist()) - {""}):
+    for name in sorted(set(column.tolist()) - {"", UNKNOWN}):
         here = column == name
         if here.sum() >= _FEWEST:
             found[name] = _figures(right[here], labels[here])

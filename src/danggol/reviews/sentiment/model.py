@@ -77,7 +77,7 @@ class SentimentModel:
         if not _several(rows.part(np.flatnonzero(~apart))) or not _several(held):
             raise DataError("there are too few texts of each class to learn from; give more reviews with labels")
         self._reader, scores = trained(settings.kind, rows, apart, settings, start, checkpoint)
-        self.languages = None if _of_hub(settings) else _learnt(rows.texts)
+        self.languages = self.languages_of(rows.texts)
         self._calibration = ClassCalibration.fit(scores, held.shares, held.often)
         return self
 
@@ -97,6 +97,10 @@ class SentimentModel:
     def log_probabilities(self, texts: Sequence[Text]) -> Floats:
         """Calibrated log probabilities (texts, classes); for a text that says nothing, those of an empty one."""
         return self._logs(cleaned(texts, self.settings.longest))
+
+    def languages_of(self, texts: Sequence[Text]) -> frozenset[str] | None:
+        """The languages that a model with these settings learns from labelled texts."""
+        return None if _of_hub(self.settings) else _learnt(cleaned(texts, self.settings.longest))
 
     def parts(self, texts: Sequence[Text]) -> dict[str, Floats]:
         """Calibrated log probabilities (texts, classes) by each member of an ensemble, ``nth kind``."""
@@ -168,7 +172,8 @@ class SentimentModel:
         says = np.array([readable(text) for text in clean], np.bool_)
         columns = columns_of(logs)
         codes = [one.code for one in languages(clean, self.languages or ())]
-        strange = self.languages is not None and ~np.isin(codes, [*self.languages, UNKNOWN])
+        known = None if self.languages is None else {*self.languages, UNKNOWN}
+        strange = np.array([known is not None and code not in known for code in codes], np.bool_)
         confidence = np.where(says & ~strange, np.exp(logs).max(axis=1, initial=0.0), 0.0)
         sure = (confidence >= self.settings.sure) & ~strange
         label = np.where(sure, np.array(LABELS)[_classes(logs, columns["score"])], "unsure")

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from danggol.shop import Shop
 
 _KEPT = 0.1
-_TIMED = 5_000
-"""Reviews by which the speed is taken."""
+_TIMED, _TIMED_HUB = 5_000, 100
+"""Reviews by which the speed is taken; of a model of the hub, which reads slowly on a core."""
 
 
 def train(
@@ -49,7 +49,7 @@ def train(
     began = time.perf_counter()
     chosen = settings or SentimentSettings()
     folder = shop.path / "models" / "reviews" if to is None else Path(to)
-    artefact.check_target(folder)
+    artefact.check_target(folder, "reviews", "sentiment")
     rows = rated(shop)
     labels = pl.Series(labels_of_ratings(rows["rating"].to_numpy(), chosen.target)).fill_nan(None)
     rows = rows.with_columns(label=labels).drop_nulls("label")
@@ -63,7 +63,8 @@ def train(
     others = _unrated(shop, chosen) if distil else rows.head(0)
     model = _fitted(shop, learnt, others, weights, chosen, distil)
     figures = measure(model, kept)
-    some = kept["text"].sample(min(_TIMED, kept.height), seed=chosen.seed)
+    timed = _TIMED_HUB if chosen.kind.startswith("hf:") else _TIMED
+    some = kept["text"].sample(min(timed, kept.height), seed=chosen.seed)
     alone = read_alone(model, some.to_list())
     taught = {"members": list(chosen.members), "unrated": others.height} if distil else None
     languages = None if model.languages is None else sorted(model.languages)
@@ -117,7 +118,7 @@ def _fitted(
 
     every = np.concatenate([labels, np.full(others.height, np.nan)])
     often = None if weights is None else np.concatenate([weights, np.ones(others.height)])
-    teacher = settings.model_copy(update={"kind": "ensemble"})
+    teacher = SentimentSettings.of(settings.model_dump(exclude_unset=True) | {"kind": "ensemble"})
     student = distillation.student_of(settings)
     return distillation.distil([*texts, *others["text"].to_list()], every, teacher, student, often)
 
