@@ -158,6 +158,19 @@ def test_causes_are_shown_without_moods_and_times_too(read: Shop) -> None:
     assert 'id="review-languages"' not in page
 
 
+def test_aspects_are_shown_without_moods_and_causes_too(read: Shop) -> None:
+    read.write("review_sentiment", read.read("review_sentiment").head(0))
+    aspects = pl.DataFrame({"review_id": ["r00", "r01"], "aspect": ["price"] * 2, "polarity": [-1.0, 0.0]})
+    read.write("review_aspects", aspects.with_columns(as_of=pl.lit(WHEN), run_id=pl.lit("made")))
+    found = reviews.gather(read, Pictures(read))
+    assert found is not None
+    assert (found.total, found.unread, found.causes, found.displeasing, found.contradictions) == (0, 0, None, [], [])
+    assert [(one.code, one.reviews, one.bad) for one in found.aspects] == [("price", 2, 0.5)]
+    page = build_report(read).read_text("utf8")
+    assert 'id="review-aspects"' in page
+    assert 'id="review-languages"' not in page and 'id="reviews-unread"' not in page
+
+
 def test_labels_of_reviews_that_are_gone_are_not_counted_and_new_reviews_are_told(read: Shop) -> None:
     aspects = pl.DataFrame({"review_id": ["r00", "r01"], "aspect": ["price"] * 2, "polarity": [-1.0] * 2})
     read.write("review_aspects", aspects.with_columns(as_of=pl.lit(WHEN), run_id=pl.lit("made")))

@@ -110,8 +110,8 @@ class Reviews:
 
 
 def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
-    """None where no review was read, neither for how pleased it is nor for its cause."""
-    if not (shop.has("reviews") and (shop.has("review_sentiment") or shop.has("review_causes"))):
+    """None where no review was read: not for how pleased it is, nor for what it speaks of, nor for its cause."""
+    if not (shop.has("reviews") and any(map(shop.has, ("review_sentiment", "review_aspects", "review_causes")))):
         return None
     told = rows(shop, "review_labels")
     total = sum(row["reviews"] for row in told)
