@@ -89,6 +89,30 @@ def test_words_may_be_marked_as_not_meant(tmp_path):
     assert found["row"].to_list() == [0, 2, 3]
 
 
+def test_apostrophes_match_however_they_are_written(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        "[aspects.a]\nen = ['doesn’t work']\n[aspects.b]\nen = [\"it isn't there\"]\n[aspects.price]\nen = ['price']\n"
+        "[feelings.en]\npleased = ['great']\nbefore = [' isn’t ']\n",
+        "utf8",
+    )
+    found = SeedAspects(path).label(
+        ["it doesn't work", "it doesn’t work", "it isn’t there", "it isn`t there", "the price isn't great"], ["en"] * 5
+    )
+    assert found.select("row", "aspect").rows() == [(0, "a"), (1, "a"), (2, "b"), (3, "b"), (4, "price")]
+    assert found["polarity"][-1] == -1
+
+
+def test_blanks_in_a_seed_change_nothing(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[aspects.a]\nko = ["* 박스", "-* 블랙박스"]\nen = ["* pack", " wrong   size ", "- wrong size 0"]\n', "utf8"
+    )
+    texts = ["빨간박스", "블랙박스", "a backpack", "the packet", "the wrong size", "the wrong size 4"]
+    found = SeedAspects(path).label(texts, ["ko"] * 2 + ["en"] * 4)
+    assert found["row"].to_list() == [0, 2, 4]
+
+
 def test_the_span_is_the_clause_that_shows_it(seeds):
     rows = seeds.label([None, "", "배송은 빠른데 포장이 엉망이에요!!"]).rows(named=True)
     assert [(row["row"], row["span"]) for row in rows] == [(2, "배송은 빠른데"), (2, "포장이 엉망이에요")]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from danggol.errors import UsageError
-from danggol.reviews.aspects.words import AspectWords, WordFinder
+from danggol.reviews.aspects.words import AspectWords, WordFinder, spelt
 from danggol.reviews.language import WORDS
 from danggol.reviews.sentiment.morphemes import kiwi
 from danggol.reviews.spelling import plain
@@ -29,12 +29,12 @@ _SYLLABLES = 2
 def content_words(texts: Sequence[str], words: AspectWords, stem: int, morphemes: bool) -> list[list[str]]:
     """The content words of each text, in plain spelling; ``morphemes``: Korean by kiwipiepy where it is installed."""
     feeling = _feelings(words)
-    idle = {plain(word) for held in words.feelings.values() for word in held.idle}
+    idle = {spelt(word).strip() for held in words.feelings.values() for word in held.idle}
     idle |= {plain(word)[:stem] for common in WORDS.values() for word in common.split()[:_COMMON]}
     analyser = _analyser() if morphemes else None
     found = []
     for text in texts:
-        flat = plain(text)
+        flat = spelt(text)
         bare = flat
         for finder in feeling:
             bare = finder.without(bare)

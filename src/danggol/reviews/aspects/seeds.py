@@ -22,9 +22,8 @@ import polars as pl
 from danggol.errors import UsageError
 from danggol.reviews.aspects.clauses import Clause, clauses_of, shortened
 from danggol.reviews.aspects.polarity import Scorer
-from danggol.reviews.aspects.words import JOINED, AspectWords, Feelings, WordFinder, meant
+from danggol.reviews.aspects.words import JOINED, AspectWords, Feelings, WordFinder, meant, spelt
 from danggol.reviews.language import language
-from danggol.reviews.spelling import plain
 
 _BEFORE, _AFTER = 3, 8
 """Words ahead of a feeling, and letters behind it, in which a negation turns it."""
@@ -94,7 +93,7 @@ class SeedAspects:
         for nth, text in enumerate(map(_read, texts)):
             readers = [self._readers[code] for code in self._codes(text, None)]
             for clause in clauses_of(text):
-                flat = _flat(clause.text)
+                flat = spelt(clause.text)
                 if not any(reader.aspects(flat) for reader in readers):
                     rows.append((nth, clause.text))
         return pl.DataFrame(rows, schema={"row": pl.Int64, "clause": pl.String}, orient="row")
@@ -186,10 +185,6 @@ class SeedAspects:
         return net, (1 + abs(net)) / 2
 
 
-def _flat(text: str) -> str:
-    return plain(text).replace("’", "'")
-
-
 def _read(text: str | None) -> str:
     return shortened(text or "")
 
@@ -205,7 +200,7 @@ class _Named:
 
     @classmethod
     def of(cls, clause: Clause, readers: Sequence[_Reader]) -> _Named:
-        flat = _flat(clause.text)
+        flat = spelt(clause.text)
         aspects: dict[str, bool] = {}
         up = down = 0
         for reader in readers:
@@ -241,7 +236,7 @@ class _Reader:
             {aspect: finder for aspect, finder in found.items() if finder is not None},
             WordFinder.of(felt.pleased, code),
             WordFinder.of(felt.displeased, code),
-            frozenset(bare for word in felt.before for bare in (plain(word), plain(word).replace("'", ""))),
+            frozenset(bare for one in map(str.strip, map(spelt, felt.before)) for bare in (one, one.replace("'", ""))),
             WordFinder.of(felt.after, code, within=True),
         )
 

@@ -24,6 +24,7 @@ _BLANK = "*\u115f\u1160"
 """What says nothing, beside blanks and what is not printed: stars, and the letters of Korean that fill a gap."""
 _UNQUOTED = re.compile(r"^\s*\[aspects\.([^\"'\]\x00-\x7f][^\"'\]\n]*)\]", re.MULTILINE)
 """An aspect's name that TOML cannot read."""
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ´`", "'"))
 _SYLLABLE = "[\uac00-\ud7a3]"
 _FEELINGS = ("pleased", "displeased", "before", "after", "idle")
 
@@ -94,7 +95,7 @@ class AspectWords:
 
 
 class WordFinder:
-    """Finds the words of a list in plain text (see :func:`plain`), longest first, but not in those with a minus."""
+    """Finds the words of a list in text as :func:`spelt` writes it, longest first, but not in those with a minus."""
 
     def __init__(self, words: Sequence[str], language: str, within: bool = False) -> None:
         """``within``: any word may stand within another one, with a star ahead or without."""
@@ -121,21 +122,26 @@ class WordFinder:
         return " ".join(flat[start:end] for start, end in zip(edges[::2], edges[1::2], strict=True))
 
 
+def spelt(text: str | None) -> str:
+    """A text as words are looked up in it, and those words: plain (see :func:`plain`), with one apostrophe for all."""
+    return plain((text or "").translate(_APOSTROPHES))
+
+
 def meant(words: Sequence[str]) -> list[str]:
     """The words without a minus ahead."""
     return [word for word in words if not _is_other(word)]
 
 
 def _is_other(word: str) -> bool:
-    return plain(word).strip().startswith("-")
+    return spelt(word).strip().startswith("-")
 
 
 def _pattern(words: Sequence[str], language: str, within: bool) -> str:
     """A regular expression that finds any of the words, longest first."""
     parts = []
     for word in sorted(words, key=lambda one: (-len(one), one)):
-        spelt = plain(word).strip()
-        bare, open_ahead = spelt.lstrip("*"), within or spelt.startswith("*")
+        even = " ".join(spelt(word).split())
+        bare, open_ahead = even.lstrip("* "), within or even.startswith("*")
         inner = r"\w*".join(re.escape(piece).replace(r"\ ", r"\s+") for piece in bare.split("*"))
         if language == "ko" and not open_ahead and bare[0].isalnum():
             # behind the first letter: patterns that begin with letters are found fast
@@ -180,7 +186,7 @@ def _words(value: Any, name: str, where: str) -> list[str]:
 
 def _bare(word: str) -> str:
     """A word without blanks at its ends, and without its minus."""
-    return plain(word).strip()[_is_other(word) :]
+    return spelt(word).strip()[_is_other(word) :].strip()
 
 
 def _codes(codes: Mapping[str, Any], where: str) -> None:
