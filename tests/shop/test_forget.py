@@ -225,6 +225,18 @@ def test_every_table_that_names_customers_or_their_reviews_is_covered() -> None:
     assert named <= set(_HOLDING)
 
 
+def test_weights_of_a_killed_fine_tuning_go_and_other_caches_stay(shop: Shop) -> None:
+    """A forgotten person's reviews were learnt from; the next training begins anew."""
+    names = ["sentiment-training", "sentiment-training-1", ".sentiment-training-0.old", ".sentiment-training.4711"]
+    files = [shop.path / "cache" / name / "tensors.safetensors" for name in (*names, "text-rows")]
+    for path in files:
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"weights")
+    report = shop.forget(GONE)
+    assert [path.exists() for path in files] == [False] * len(names) + [True]
+    assert set(report.removed) == {f"cache/{name}/tensors.safetensors" for name in names}
+
+
 @pytest.mark.parametrize("name", ["reviews", "causes"])
 def test_beside_a_run_that_reads_reviews_it_waits_to_be_asked_again(shop: Shop, name: str) -> None:
     versions = shop.versions.current()

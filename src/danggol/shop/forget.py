@@ -41,6 +41,8 @@ _HOLDING = (*_BY_ID, *_BY_REVIEW, "customer_causes", "rejects")
 
 _READERS = ("reviews", "causes")
 """What reads reviews in parts: folders of ``cache``, and locks beside them that a run holds while it writes there."""
+_LEARNING = ("sentiment-training*", ".sentiment-training*")
+"""Folders of ``cache`` with the weights of a fine-tuning that did not end; hidden: the ones before, or half written."""
 
 _FORGOTTEN = "forgotten"
 _MOST_TEXT = 64 * 2**20
@@ -64,7 +66,7 @@ class ForgetReport:
     files: dict[str, int] = field(default_factory=dict)
     pictures: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
-    """what danggol makes again and may quote them: the report, labels of a run that did not end"""
+    """what danggol makes again and may quote them: the report, labels or weights of a run that did not end"""
     old_versions: int = 0
     remains: tuple[Remainder, ...] = ()
 
@@ -187,10 +189,15 @@ class _Person:
         return [name for name in self.shop.sql(sql, extra=gone)["name_"].sort() if self._is_file(name)]
 
     def made_again(self) -> tuple[str, ...]:
-        """Files that quote reviews or label them without a customer's id, and that danggol makes again."""
+        """Files that quote reviews, label them without a customer's id or learn from them, and are made again."""
         report, cache = self.shop.path / "report" / "index.html", self.shop.path / "cache"
-        labels = [path for name in _READERS for path in sorted((cache / name).rglob("*"))]
-        found = [path for path in (report, *labels) if path.is_file()]
+        folders = [
+            *(cache / name for name in _READERS),
+            *(path for one in _LEARNING for path in sorted(cache.glob(one))),
+        ]
+        found = [
+            path for path in (report, *(one for held in folders for one in sorted(held.rglob("*")))) if path.is_file()
+        ]
         return tuple(path.relative_to(self.shop.path).as_posix() for path in found)
 
     def _is_file(self, name: str) -> bool:
