@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from danggol.errors import DataError
+from danggol.errors import DataError, UsageError
 from danggol.progress import stage
 from danggol.shop import Shop
 
@@ -107,7 +107,8 @@ STEPS = (
 def run(
     shop: Shop, seed: int = 0, settings: Mapping[str, Mapping[str, Any]] | None = None
 ) -> dict[str, Mapping[str, Any]]:
-    """Run the steps in order; a step that lacks tables or rows says so and is passed over.
+    """Run the steps in order; a step that lacks tables or rows says so and is passed over, and one of reviews too that
+    cannot be had now, such as beside another run that labels them.
 
     Causes of reviews are named where the shop has a model of its own for them: only its people can teach one.
     ``settings``: those of each capability, by its name. Returns each step's figures by its name; a step that was passed
@@ -125,7 +126,9 @@ def run(
                 capability = step.name.partition(" ")[0]
                 try:
                     figures[step.name] = step.call(shop, seed, (settings or {}).get(capability, {}))
-                except DataError as error:
+                except (DataError, UsageError) as error:
+                    if isinstance(error, UsageError) and capability != "reviews":
+                        raise
                     figures[step.name] = {"skipped": str(error)}
             under_way.advance()
     return figures

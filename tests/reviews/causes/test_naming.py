@@ -242,3 +242,19 @@ def test_run_names_causes_only_where_the_shop_has_a_model(
     assert pipeline.run(shop)["reviews causes"]["reviews"] == 180
     (shop.path / "models" / "causes" / "weights.safetensors").write_bytes(b"nothing")
     assert "damaged" in pipeline.run(shop)["reviews causes"]["skipped"]
+
+
+def test_run_goes_on_to_the_report_beside_another_run_that_labels(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = [one for one in pipeline.STEPS if one.name in ("reviews label", "report")]
+    monkeypatch.setattr(pipeline, "STEPS", steps)
+    (shop.path / "cache").mkdir(exist_ok=True)
+    with FileLock(shop.path / "cache" / "reviews.lock"):
+        figures = pipeline.run(shop)
+    assert "another run is labelling" in figures["reviews label"]["skipped"]
+    assert figures["report"] == {"report": str(shop.path / "report" / "index.html")}
+
+
+def test_run_ends_with_a_wrong_setting_of_what_is_no_review(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "STEPS", [pipeline.Step("match", (), pipeline._match)])
+    with pytest.raises(UsageError):
+        pipeline.run(shop, settings={"match": {"no_such_setting": 1}})
