@@ -33,6 +33,7 @@ def publish(target: Path, files: Mapping[str, str | bytes]) -> None:
     """
     target = target.absolute()
     check_target(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(_lock(target)):
         _publish(target, files)
 
@@ -54,9 +55,8 @@ def check_target(target: Path, capability: str | None = None, model: str | None 
         raise UsageError(f"{target} holds another model ({' '.join(held or ())}); choose another folder for the model")
     if there and held is None:
         raise UsageError(f"{target} holds something else than a model; choose another folder for the model")
-    parent = target.absolute().parent
+    parent = next(one for one in target.absolute().parents if one.exists())
     try:
-        parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=parent):
             pass
     except OSError as error:
