@@ -50,6 +50,11 @@ def test_a_heading_that_says_the_scale_decides_unless_the_values_are_others() ->
     assert scale(["3", "80"], "score/5") == (0, 100)
 
 
+def test_one_wrong_grade_does_not_overrule_the_heading() -> None:
+    assert scale(["9", "8", "7", "10", "11"], "별점 (1-10)") == (1, 10)
+    assert scale(["5", "4", "3", "10"], "별점 (5점 만점)") == (1, 5)
+
+
 @pytest.mark.parametrize("heading", ["평점(1점~10점)", "score 1～10", "score 1〜10", "score 1 TO 10", "score(1-10점)"])
 def test_a_heading_may_write_the_ends_in_many_ways(heading: str) -> None:
     assert scale(["3", "4"], heading) == (1, 10)

@@ -43,7 +43,10 @@ def find_scale(heading: str, grades: pl.Series, tops: pl.Series) -> Scale:
     if top is None:
         top, sure, why = _top(given, tops.filter(tops >= 1))
     else:
+        stray = int((given > top).sum())
         sure, why = 1.0, "the heading says so"
+        if stray:
+            sure, why = 0.7, f"{why}, but {stray:,} of {len(given):,} grades {'is' if stray == 1 else 'are'} above it"
     told = low is not None
     low = _low(given.filter(given <= top), top) if low is None else low
     why = f"from {low:g} to {top:g}: {why}"
@@ -53,14 +56,14 @@ def find_scale(heading: str, grades: pl.Series, tops: pl.Series) -> Scale:
 
 
 def _said(heading: str, given: pl.Series) -> tuple[float | None, float | None]:
-    """The ends of the scale as the heading tells them, unless the values are others."""
+    """The ends of the scale as the heading tells them, unless most of the values are others."""
     if ends := re.search(_OF_ENDS, heading, re.IGNORECASE):
         low, top = float(ends[1]), float(ends[2])
     elif highest := re.search(_OF_TOP, heading, re.IGNORECASE):
         low, top = None, float(next(filter(None, highest.groups())))
     else:
         return None, None
-    return (low, top) if top in _TOPS and _share(given <= top) >= _FEW_STRAY else (None, None)
+    return (low, top) if top in _TOPS and _share(given <= top) > 0.5 else (None, None)
 
 
 def _top(given: pl.Series, tops: pl.Series) -> tuple[float, float, str]:
