@@ -79,9 +79,11 @@ def _unlearnt(languages: dict[str, int]) -> list[str]:
     if not languages:
         return []
     most = ", ".join(f"{code} {count:,}" for code, count in list(languages.items())[:5])
+    if len(languages) > 5:
+        most += f", {sum(list(languages.values())[5:]):,} in others"
     return [
         f"{sum(languages.values()):,} reviews are in languages that this model has not learnt ({most}), and are "
-        "labelled unsure. Where they have stars, 'danggol reviews train' learns to read them."
+        "labelled unsure. Where hundreds of them have stars, 'danggol reviews train' learns to read them."
     ]
 
 

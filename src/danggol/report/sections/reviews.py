@@ -33,6 +33,8 @@ class Language:
     reviews: int
     pleased: float
     displeased: float
+    unsure: float
+    """of which it is not known, as of all in a language that the model has not learnt"""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Reviews:
     """Reviews without a label, where labels were made."""
     pleased: float
     displeased: float
+    unsure: float
     contradict: int
     languages: list[Language]
     aspects: list[Aspect]
@@ -115,16 +118,19 @@ def gather(shop: Shop, pictures: Pictures) -> Reviews | None:
         return None
     told = rows(shop, "review_labels")
     total = sum(row["reviews"] for row in told)
-    share = {name: sum(row[name] for row in told) / max(total, 1) for name in ("pleased", "displeased")}
+    share = {name: sum(row[name] for row in told) / max(total, 1) for name in ("pleased", "displeased", "unsure")}
     return Reviews(
         total=total,
         unread=rows(shop, "review_unread")[0]["unread"] if shop.has("review_sentiment") else 0,
         pleased=share["pleased"],
         displeased=share["displeased"],
+        unsure=share["unsure"],
         contradict=sum(row["contradict"] for row in told),
         languages=[
             Language(
-                row["language"], row["reviews"], row["pleased"] / row["reviews"], row["displeased"] / row["reviews"]
+                row["language"],
+                row["reviews"],
+                *(row[name] / row["reviews"] for name in ("pleased", "displeased", "unsure")),
             )
             for row in told[:_SHOWN]
         ],

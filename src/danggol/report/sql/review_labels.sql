@@ -4,6 +4,7 @@ SELECT
     count(*) AS reviews,
     count(*) FILTER (label = 'positive') AS pleased,
     count(*) FILTER (label = 'negative') AS displeased,
+    count(*) FILTER (label IN ('unsure', 'unreadable')) AS unsure,
     count(*) FILTER (disagrees_with_rating) AS contradict
 FROM review_sentiment
 WHERE review_id IN (SELECT review_id FROM reviews)
