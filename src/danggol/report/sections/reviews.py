@@ -18,6 +18,8 @@ _LEAST = 10
 """Reviews that a product needs to be shown."""
 _SHOWN = 8
 _MOST_ASPECTS = 12
+_SURELY = 0.2
+"""Polarity beyond which an aspect counts as spoken of well or badly, as in ``danggol reviews aspects``."""
 _LONGEST = 160
 _SURE = 0.5
 """Probability from which a cause is counted: it is likelier right than wrong."""
@@ -155,7 +157,7 @@ def _aspects(shop: Shop) -> list[Aspect]:
         return []
     return [
         Aspect(row["aspect"], row["reviews"], row["good"] / row["reviews"], row["bad"] / row["reviews"])
-        for row in rows(shop, "review_aspects", most=_MOST_ASPECTS)
+        for row in rows(shop, "review_aspects", most=_MOST_ASPECTS, surely=_SURELY)
     ]
 
 

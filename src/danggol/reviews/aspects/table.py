@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from danggol.shop import Shop
 
 _BATCH = 20_000
+SURELY = 0.2
+"""Polarity beyond which an aspect counts as spoken of well or badly: where a sentiment model would answer."""
 _COLUMNS = ("review_id", "aspect", "polarity", "span", "confidence")
 
 
@@ -45,8 +47,8 @@ def aspect_rows(
     return found.with_columns(review_id=ids.gather(found["row"].cast(pl.UInt32))).select(_COLUMNS)
 
 
-def complaints(aspects: pl.DataFrame, below: float = 0.0) -> pl.DataFrame:
-    """Aspects that are spoken of badly, as ``review_id`` and ``cause``: the mentions that :func:`.rises` reads."""
+def complaints(aspects: pl.DataFrame, below: float = -SURELY) -> pl.DataFrame:
+    """Aspects surely spoken of badly, as ``review_id`` and ``cause``: the mentions that :func:`.rises` reads."""
     return aspects.filter(pl.col("polarity") < below).select("review_id", cause="aspect").unique(maintain_order=True)
 
 
@@ -81,7 +83,7 @@ def label_aspects(
             found = aspect_rows(batch["review_id"].to_list(), review_texts(batch), reader)
             for name, count in found.group_by("aspect").len().rows():
                 counts[name] = counts.get(name, 0) + count
-            bad += found.filter(pl.col("polarity") < 0).height
+            bad += found.filter(pl.col("polarity") < -SURELY).height
             rows += writer.add(found.with_columns(as_of=pl.lit(as_of)))
     most = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:50])
     return {

@@ -11,7 +11,7 @@ import polars as pl
 from danggol.reviews.aspects.rises import rose_lately
 from danggol.reviews.aspects.scorer import SentimentScorer
 from danggol.reviews.aspects.seeds import SeedAspects
-from danggol.reviews.aspects.table import complaints, label_aspects
+from danggol.reviews.aspects.table import SURELY, complaints, label_aspects
 from danggol.reviews.aspects.topics import topics
 from danggol.reviews.shop_reviews import review_texts
 
@@ -49,7 +49,7 @@ def aspects(shop: Shop, words: Path | None = None, model: Path | None = None, se
 
 
 def _by_aspect(found: pl.DataFrame) -> list[dict[str, Any]]:
-    bad, good = (pl.col("polarity") < 0).mean(), (pl.col("polarity") > 0).mean()
+    bad, good = (pl.col("polarity") < -SURELY).mean(), (pl.col("polarity") > SURELY).mean()
     rows = found.group_by("aspect").agg(reviews=pl.len(), bad=bad.round(4), good=good.round(4))
     return rows.sort("reviews", "aspect", descending=[True, False]).head(20).to_dicts()
 
