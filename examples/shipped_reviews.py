@@ -18,8 +18,9 @@ from pathlib import Path
 import polars as pl
 
 from danggol.reviews import SentimentModel, SentimentSettings
+from danggol.reviews.figures import shown
 from danggol.reviews.sentiment.labelling import SHIPPED
-from danggol.reviews.sentiment.measuring import measure, shown
+from danggol.reviews.sentiment.measuring import measure
 from danggol.reviews.sentiment.training import train
 from danggol.shop import Shop
 

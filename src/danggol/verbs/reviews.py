@@ -23,7 +23,7 @@ def reviews_train(
     seed: int,
 ) -> Outcome:
     """Train a sentiment model on the shop's reviews and save it."""
-    from danggol.reviews.sentiment.measuring import shown
+    from danggol.reviews.figures import shown
     from danggol.reviews.sentiment.settings import SentimentSettings
     from danggol.reviews.sentiment.training import train
 
@@ -213,7 +213,7 @@ def reviews_study(
     path: Path, *, to: Path | None, seeds: int, workers: int | None, settings: Path | None, pairs: Sequence[str]
 ) -> Outcome:
     """Test whether units and layers matter."""
-    from danggol.reviews.sentiment.measuring import shown
+    from danggol.reviews.figures import shown
     from danggol.reviews.sentiment.settings import SentimentSettings
     from danggol.reviews.sentiment.study import USUAL, VARIED, study
 

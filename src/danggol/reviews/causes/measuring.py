@@ -14,12 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from danggol.errors import DataError
-from danggol.metrics import Interval, Statistic, macro_f1_of_weights, mean_of_weights
+from danggol.metrics import Statistic, macro_f1_of_weights, mean_of_weights
 from danggol.metrics.intervals import bootstrap_figures
 from danggol.progress import track
 from danggol.reviews.causes.model import CauseModel
 from danggol.reviews.causes.settings import CauseSettings
 from danggol.reviews.causes.shop_facts import LabelledReviews
+from danggol.reviews.figures import interval
 from danggol.reviews.spelling import plain
 
 Names = NDArray[np.str_]
@@ -157,13 +158,9 @@ def _figures(answers: Answers, code: Rows, seed: int) -> dict[str, Any]:
     found = bootstrap_figures(draws, code, 3 * len(told), _DRAWS, seed)
     figures: dict[str, Any] = {"reviews": len(code)}
     for nth, name in enumerate(told):
-        ours, usual, more = (_shown(one) for one in found[3 * nth : 3 * nth + 3])
+        ours, usual, more = (interval(one) for one in found[3 * nth : 3 * nth + 3])
         figures[name] = {**ours, "commonest": usual, "ahead_by": more}
     return figures
-
-
-def _shown(found: Interval) -> dict[str, float]:
-    return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)}
 
 
 def _sure(answers: Answers) -> list[dict[str, Any]]:

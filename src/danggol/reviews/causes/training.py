@@ -16,6 +16,7 @@ from danggol.reviews.causes.measuring import measure
 from danggol.reviews.causes.model import CauseModel
 from danggol.reviews.causes.settings import CauseSettings
 from danggol.reviews.causes.shop_facts import labelled_reviews
+from danggol.reviews.figures import shown
 from danggol.version import __version__
 
 if TYPE_CHECKING:
@@ -115,9 +116,9 @@ def figure_rows(told: Mapping[str, Any]) -> list[tuple[str, ...]]:
                         words,
                         f"{held['reviews']:,}",
                         measure_words,
-                        _shown(one),
-                        _shown(one["commonest"]),
-                        _shown(one["ahead_by"], "+.3f"),
+                        shown(one),
+                        shown(one["commonest"]),
+                        shown(one["ahead_by"], "+.3f"),
                     )
                 )
     return rows
@@ -139,10 +140,6 @@ def _named(told: Mapping[str, Any]) -> list[str]:
         name, right, found = one["name"].replace("|", "\\|"), shown_share(one["right"]), shown_share(one["found"])
         lines.append(f"| {name} | {one['reviews']:,} | {right} | {found} | {words} |")
     return [*lines, ""]
-
-
-def _shown(one: Mapping[str, float], form: str = ".3f") -> str:
-    return f"{one['value']:{form}} [{one['low']:{form}}, {one['high']:{form}}]"
 
 
 def _known(facts: pl.DataFrame) -> dict[str, float]:

@@ -16,7 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from danggol.metrics import Interval, wilson
+from danggol.metrics import wilson
+from danggol.reviews.figures import interval, shown
 from danggol.reviews.language import UNKNOWN
 from danggol.reviews.sentiment.model import SentimentModel
 from danggol.reviews.sentiment.settings import SentimentSettings
@@ -162,11 +163,6 @@ def _teaching(taught: Mapping[str, Any] | None) -> list[str]:
     return [f"- Taught by ensembles of {members} (distillation), by {taught['unrated']:,} reviews without stars too."]
 
 
-def shown(one: Mapping[str, float], form: str = ".3f") -> str:
-    """A figure with its interval."""
-    return f"{one['value']:{form}} [{one['low']:{form}}, {one['high']:{form}}]"
-
-
 def _figures(right: NDArray[np.float64], labels: NDArray[Any]) -> dict[str, Any]:
     """Reviews, accuracy, and that of the commonest label."""
     commonest = np.unique(labels, return_counts=True)[1].max(initial=0) / max(len(labels), 1)
@@ -183,8 +179,3 @@ def _parts(right: NDArray[np.float64], labels: NDArray[Any], names: Sequence[str
         if here.sum() >= _FEWEST:
             found[name] = _figures(right[here], labels[here])
     return found
-
-
-def interval(found: Interval) -> dict[str, float]:
-    """An interval as it is written down."""
-    return {"value": round(found.value, 4), "low": round(found.low, 4), "high": round(found.high, 4)}

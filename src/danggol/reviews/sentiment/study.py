@@ -27,7 +27,7 @@ from danggol.errors import DataError, UsageError
 from danggol.metrics import Interval
 from danggol.metrics.classification import f1
 from danggol.progress import stage
-from danggol.reviews.sentiment.measuring import interval, shown
+from danggol.reviews.figures import interval, shown
 from danggol.reviews.sentiment.model import SentimentModel
 from danggol.reviews.sentiment.rows import kept_apart, labels_of_ratings
 from danggol.reviews.sentiment.settings import SentimentSettings
