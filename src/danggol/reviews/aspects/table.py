@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from danggol.reviews.aspects.polarity import Scorer
 from danggol.reviews.aspects.scorer import SentimentScorer
 from danggol.reviews.aspects.seeds import SeedAspects
 from danggol.reviews.aspects.terms import AspectModel
+from danggol.reviews.reading import review_batches
 from danggol.reviews.shop_reviews import latest_review, require_same, review_texts
 
 if TYPE_CHECKING:
@@ -79,12 +80,14 @@ def label_aspects(
     with shop.run("reviews aspects", settings=settings) as run:
         require_same(run, {"reviews": version})
         writer = run.writer("review_aspects")
-        for batch in _batches(shop):
-            found = aspect_rows(batch["review_id"].to_list(), review_texts(batch), reader)
-            for name, count in found.group_by("aspect").len().rows():
-                counts[name] = counts.get(name, 0) + count
-            bad += found.filter(pl.col("polarity") < -SURELY).height
-            rows += writer.add(found.with_columns(as_of=pl.lit(as_of)))
+        with stage("aspects", shop.tables()["reviews"].rows) as bar:
+            for batch in review_batches(shop, ("review_id", "title", "text"), _BATCH):
+                found = aspect_rows(batch["review_id"].to_list(), review_texts(batch), reader)
+                for name, count in found.group_by("aspect").len().rows():
+                    counts[name] = counts.get(name, 0) + count
+                bad += found.filter(pl.col("polarity") < -SURELY).height
+                rows += writer.add(found.with_columns(as_of=pl.lit(as_of)))
+                bar.advance(batch.height)
     most = dict(sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:50])
     return {
         "rows": rows,
@@ -93,11 +96,3 @@ def label_aspects(
         "mute": reader.mute if isinstance(reader, SeedAspects) else [],
         "as_of": as_of.isoformat(),
     }
-
-
-def _batches(shop: Shop) -> Iterator[pl.DataFrame]:
-    with stage("aspects", shop.tables()["reviews"].rows) as bar:
-        for given in shop.batches("reviews", ["review_id", "title", "text"], _BATCH):
-            batch = pl.DataFrame(given)
-            yield batch
-            bar.advance(batch.height)
